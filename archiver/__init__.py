@@ -1,0 +1,1 @@
+"""Archives AWS CloudTrail Lake query results as evidence and goes on proving them."""

@@ -1,0 +1,1 @@
+"""The edges: one third-party library a room."""

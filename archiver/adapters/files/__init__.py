@@ -1,0 +1,1 @@
+"""Folders: a source and the archive."""

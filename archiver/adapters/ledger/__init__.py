@@ -1,0 +1,1 @@
+"""The ledger through SQLAlchemy, on SQLite and PostgreSQL."""

@@ -1,0 +1,249 @@
+"""Custody entries: everything that happened to evidence, keys and the ledger itself, as values.
+
+An entry is what the ledger records, whole: it carries the facts (hashes, verdict, checks, actor, time), not
+pointers to rows that may change. :func:`body` is the form in which it is kept, before canonicalisation. Each
+field is JSON already or turned into it by :func:`_plain`; times are RFC 3339 in UTC.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, ClassVar
+
+from archiver.domain.evidence import Evidence
+from archiver.domain.keys import KeyProvenance, PublicKey
+from archiver.domain.times import format_time
+from archiver.domain.verdict import Finding, Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acted: the operating system's user and host, and this program's version."""
+
+    user: str
+    host: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What all entries have: when it happened. ``kind`` is the entry's name in the ledger."""
+
+    kind: ClassVar[str]
+    at: datetime
+
+    @property
+    def evidence_id(self) -> str | None:
+        """The evidence that this is about, None where it is about none."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySeen(Entry):
+    """A delivery that is still arriving was seen for the first time."""
+
+    kind: ClassVar[str] = "delivery_seen"
+    source: str
+    prefix: str
+    objects: int
+    size: int
+    waiting_for: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceAcquired(Entry):
+    """A delivery is in the archive: its files are on disk, and this is what was judged of it."""
+
+    kind: ClassVar[str] = "evidence_acquired"
+    evidence: Evidence
+    judgement: Judgement
+    listing_digest: str
+    next_audit_at: datetime
+    by_import: bool = False
+
+    @property
+    def evidence_id(self) -> str | None:
+        return self.evidence.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceVerified(Entry):
+    """An archived item was judged again. ``occasion``: ``audit``, ``key`` (a key has come) or ``repair``.
+
+    ``key_sha256``: the key it was judged with, None where there was none.
+    """
+
+    kind: ClassVar[str] = "evidence_verified"
+    id: str
+    occasion: str
+    judgement: Judgement
+    key_sha256: str | None
+    next_audit_at: datetime
+
+    @property
+    def evidence_id(self) -> str | None:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceObserved(Entry):
+    """The source no longer holds what was acquired from it: ``source_changed`` or ``source_deleted``."""
+
+    kind: ClassVar[str] = "source_observed"
+    id: str
+    finding: Finding
+    detail: str
+
+    @property
+    def evidence_id(self) -> str | None:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class RepairedFile:
+    """``before``: SHA-256 of the damaged bytes, None where there were none; they lie at ``set_aside``."""
+
+    path: str
+    before: str | None
+    after: str
+    set_aside: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRepaired(Entry):
+    """Damaged files were replaced by bytes that hash to what was acquired. ``repaired_from``: a URL."""
+
+    kind: ClassVar[str] = "evidence_repaired"
+    id: str
+    repaired_from: str
+    files: tuple[RepairedFile, ...]
+
+    @property
+    def evidence_id(self) -> str | None:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyHarvested(Entry):
+    """A public key was obtained, or obtained again in another way."""
+
+    kind: ClassVar[str] = "key_harvested"
+    key: PublicKey
+    sha256: str
+    provenance: KeyProvenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRejected(Entry):
+    """A listed key that cannot be what it is called: its fingerprint is another, or it is no RSA key."""
+
+    kind: ClassVar[str] = "key_rejected"
+    key: PublicKey
+    provenance: KeyProvenance
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFailed(Entry):
+    """A source could not be reached. Recorded when it begins, not at each try."""
+
+    kind: ClassVar[str] = "source_failed"
+    source: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecovered(Entry):
+    """A source that could not be reached answers again."""
+
+    kind: ClassVar[str] = "source_recovered"
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported(Entry):
+    """A report was written about evidence. ``sha256``: of the report's bytes."""
+
+    kind: ClassVar[str] = "reported"
+    ids: tuple[str, ...]
+    format: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonStarted(Entry):
+    """The daemon began. ``configuration_sha256``: of the settings in force, secrets left out."""
+
+    kind: ClassVar[str] = "daemon_started"
+    pid: int
+    configuration_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonStopped(Entry):
+    """The daemon ended in good order."""
+
+    kind: ClassVar[str] = "daemon_stopped"
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationChanged(Entry):
+    """The settings in force are others than before. ``changed``: names of the sections that differ."""
+
+    kind: ClassVar[str] = "configuration_changed"
+    before_sha256: str
+    after_sha256: str
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerMigrated(Entry):
+    """The ledger's schema was made or changed. ``before`` is None for a new ledger."""
+
+    kind: ClassVar[str] = "ledger_migrated"
+    before: str | None
+    after: str
+
+
+def body(entry: Entry, actor: Actor) -> dict[str, Any]:
+    """*entry* as a JSON object: its kind, its actor, and every field under its own name."""
+    return {"kind": entry.kind, "actor": _plain(actor), **_fields(entry)}
+
+
+def to_json(value: object) -> Any:
+    """A domain value as JSON types, by the same rules as :func:`body`."""
+    return _plain(value)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case None | bool() | int():
+            return value
+        case Enum():
+            return value.value
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        case bytes():
+            return base64.b64encode(value).decode("ascii")
+        case datetime():
+            return format_time(value)
+        case date():
+            return value.isoformat()
+        case Mapping():
+            return {str(key): _plain(part) for key, part in value.items()}
+        case Sequence():
+            return [_plain(part) for part in value]
+        case Judgement():
+            return {"verdict": value.verdict.value, **_fields(value)}
+        case _ if is_dataclass(value):
+            return _fields(value)
+    raise TypeError(f"{type(value).__name__} has no form in the ledger")

@@ -1,0 +1,61 @@
+"""CloudTrail's public keys, and where each copy of one came from.
+
+Source: AWS CloudTrail API Reference, ``ListPublicKeys`` and ``PublicKey``: ``Value`` is the DER encoding of a
+PKCS#1 ``RSAPublicKey`` (RFC 8017, appendix A.1.1). The fingerprint is the MD5 of that DER. MD5 is a name, not
+a trust anchor: a key is identified here by the SHA-256 of the same DER.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """One public key as it was obtained.
+
+    ``der``: PKCS#1 DER. ``claimed_fingerprint``: 32 hex, what the list called it; compare with
+    :attr:`fingerprint`. ``region``: the Region whose endpoint listed it, None where nobody knows (an imported
+    file does not say). ``valid_from`` to ``valid_until``: the window that the list gave, None where it did not.
+    """
+
+    der: bytes
+    claimed_fingerprint: str
+    region: str | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """MD5 of the DER, 32 hex: the name that sign files use."""
+        return hashlib.md5(self.der, usedforsecurity=False).hexdigest()
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the DER, 64 hex: the key's identity in the ledger and the archive."""
+        return hashlib.sha256(self.der).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProvenance:
+    """How a key was obtained. It goes wherever the key goes, reports included.
+
+    ``method``: ``ListPublicKeys`` (answered by ``endpoint``, over TLS where it says https, to ``caller``, an
+    ARN) or ``import`` (``caller`` is the operator, ``endpoint`` the file's name). ``obtained_at``: UTC.
+    """
+
+    method: str
+    endpoint: str
+    caller: str | None
+    obtained_at: datetime
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A key with every provenance that is on record for it, oldest first."""
+
+    key: PublicKey
+    provenance: tuple[KeyProvenance, ...] = ()

@@ -1,0 +1,458 @@
+"""The edges: what the use cases in ``work`` ask of the world. Each docstring is the contract.
+
+Adapters turn the errors of their libraries into ours (``archiver.errors``) with ``raise … from``. One contract
+suite a port runs over every implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import BinaryIO, Protocol
+
+from archiver.domain.custody import Entry
+from archiver.domain.delivery import SourceObject
+from archiver.domain.evidence import Evidence, EvidenceState, Origin
+from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
+from archiver.domain.verdict import Verdict
+
+Clock = Callable[[], datetime]
+"""The current time, aware, UTC."""
+
+ShouldStop = Callable[[], bool]
+"""True once work is to end; asked between chunks and items."""
+
+
+# ---------------------------------------------------------------------------------------------- sources
+
+
+class ObjectStream(Protocol):
+    """One object while it is read. ``origin`` is complete before the first chunk."""
+
+    @property
+    def origin(self) -> Origin: ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes from the offset asked for to the end, at most ``limits.CHUNK_BYTES`` a piece, raw.
+
+        Raises SourceError where they stop short of or go beyond the object's size.
+        """
+        ...
+
+
+class Source(Protocol):
+    """A place where deliveries arrive. Safe to use from several threads at once."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def region(self) -> str | None: ...
+
+    @property
+    def times_are_observed(self) -> bool:
+        """True where LastModified is the store's own observation (S3), False where anyone can set it."""
+        ...
+
+    def caller(self) -> str | None:
+        """The identity that reads (an AWS ARN), None where there is none. Never raises; asked once, cached."""
+        ...
+
+    def day_prefixes(self, since: date) -> Iterator[str]:
+        """The canonical day folders (ending in ``/``) from *since* on that exist, of every account.
+
+        Raises SourceError.
+        """
+        ...
+
+    def objects(self, prefix: str = "") -> Iterator[SourceObject]:
+        """Every object below *prefix*, in key order (UTF-8 bytes), each folder's contiguous; flat memory.
+
+        Keys are whole (below the bucket, the source's own prefix included); *prefix* is such a key. Links and
+        specials are listed with their kind and never followed. Raises SourceError, in mid-listing too.
+        """
+        ...
+
+    def open(
+        self, found: SourceObject, offset: int = 0, pinned: Origin | None = None
+    ) -> AbstractContextManager[ObjectStream]:
+        """*found* as it was listed, from *offset*; *pinned*: exactly the version fetched before.
+
+        Raises ObjectChangedError where it is not what was listed or pinned, ObjectGoneError where it is not
+        there, SourceDeniedError, SourceUnreachableError, MediumError.
+        """
+        ...
+
+
+class KeyAuthority(Protocol):
+    """Answers which public keys a Region used (``cloudtrail:ListPublicKeys``). Safe from several threads."""
+
+    @property
+    def region(self) -> str: ...
+
+    def list_keys(self, start: datetime, end: datetime) -> tuple[Sequence[PublicKey], KeyProvenance]:
+        """All pages of keys whose window meets *start* to *end*, as listed: not checked. Raises SourceError."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- archive
+
+
+class StagedFile(Protocol):
+    """A file on its way in. ``size`` is how many bytes are there already: resume from that offset."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read_back(self) -> Iterator[bytes]:
+        """The bytes that are there already, for hashing before more are appended."""
+        ...
+
+    def append(self, chunk: bytes) -> None:
+        """Raises StoreFullError, StoreError."""
+        ...
+
+    def close(self) -> None:
+        """Ends writing; what was appended stays for a later resume."""
+        ...
+
+
+class Stage(Protocol):
+    """A private folder in which one delivery is put together. It survives a crash and is found again."""
+
+    def file(self, name: str, pin: str) -> AbstractContextManager[StagedFile]:
+        """The file *name* (any string). Bytes from an earlier run are kept if they bear the same *pin*.
+
+        *pin* names the exact version that is being fetched (key, ETag, version ID); with another one the
+        file starts empty.
+        """
+        ...
+
+    def publish(self, places: Mapping[str, str], folder: str) -> bool:
+        """Moves staged files to their *places* (staged name -> archive path); *folder* is the delivery's.
+
+        When this returns, every byte and every folder entry is on disk (fsync), files are read-only, and the
+        delivery appears in *folder* as a whole: unlisted files first, then *folder* in one rename. True if it
+        is there now, also where an earlier run had put the very same bytes there; False where *folder* exists
+        with anything else: nothing was moved, choose another. Raises StoreFullError, StoreError.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Removes the stage and what is in it. Only for bytes that are in the archive, or are no evidence."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """One directory entry of a delivery's folder in the archive. ``kind``: file, folder, link or other."""
+
+    name: str
+    kind: str
+
+
+class Store(Protocol):
+    """The archive: write-once. Paths are relative to its root, with ``/``. Safe from several threads."""
+
+    @property
+    def url(self) -> str: ...
+
+    def free_bytes(self) -> int:
+        """Bytes that can still be written. Raises StoreError."""
+        ...
+
+    def stage(self, token: str) -> Stage:
+        """The stage called *token* (hex), new or as an earlier run left it."""
+        ...
+
+    def open(self, path: str, from_medium: bool) -> AbstractContextManager[BinaryIO]:
+        """The file at *path* for reading; *from_medium*: cached pages are dropped first.
+
+        Raises FileNotFoundError where nothing is there or a link or folder is there instead (never followed),
+        MediumError for everything else.
+        """
+        ...
+
+    def entries(self, folder: str) -> Sequence[StoredEntry]:
+        """What lies in *folder*, sorted by name; nothing for a folder that is not there. Raises MediumError."""
+        ...
+
+    def put(self, path: str, data: bytes) -> None:
+        """Writes a small file, fsync'd. The same bytes again are fine; raises StoreConflictError for others."""
+        ...
+
+    def replace_damaged(self, path: str, staged: Stage, name: str, aside: str) -> str | None:
+        """Puts staged file *name* at *path*; whatever stood there is first kept at *aside*.
+
+        Answers where it was kept, None where nothing stood at *path*. fsync'd, atomic. Raises StoreError.
+        """
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- ledger
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDelivery:
+    """What the ledger knows of the delivery at *prefix*.
+
+    ``listing_digest``: of the listing that was last dealt with. ``evidence_id``: its latest revision, None
+    while pending. ``revision``: number of that revision, 0 while pending. ``gone``: reported as deleted already.
+    """
+
+    prefix: str
+    listing_digest: str
+    first_seen_at: datetime
+    evidence_id: str | None
+    revision: int
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What is known of a source: time and size of its last complete listing, time of its last pass."""
+
+    last_sync_at: datetime | None
+    last_full_at: datetime | None
+    last_full_objects: int | None
+    failing_since: datetime | None
+
+
+class Deliveries(Protocol):
+    """Which deliveries of which source were seen, and how far each has come."""
+
+    def known(self, source: str, prefixes: Sequence[str]) -> Mapping[str, KnownDelivery]:
+        """The known ones among *prefixes* (any number)."""
+        ...
+
+    def pending(self, source: str) -> Iterator[KnownDelivery]:
+        """Those still arriving."""
+        ...
+
+    def archived_below(self, source: str, prefix: str) -> Iterator[KnownDelivery]:
+        """Archived ones whose prefix starts with *prefix*, in byte order of prefix, not those gone."""
+        ...
+
+    def note(self, source: str, known: Sequence[KnownDelivery]) -> None:
+        """Stores (inserts or updates) what is known now; no custody entry. Atomic."""
+        ...
+
+    def status(self, source: str) -> SourceStatus:
+        """All None for a source that was never synced."""
+        ...
+
+    def note_pass(self, source: str, url: str, at: datetime, full_objects: int | None) -> None:
+        """A pass over *source* ended; *full_objects*: objects listed, where it listed all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRecord:
+    """One item: what never changes, and what is said of it now."""
+
+    evidence: Evidence
+    state: EvidenceState
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which items: every condition that is not None must hold. ``since``/``until``: acquired_at, half open.
+
+    ``id_range``: from the first ID up to but without the second. ``due_at``: next_audit_at at or before it.
+    """
+
+    ids: Sequence[str] | None = None
+    verdict: Verdict | None = None
+    source: str | None = None
+    account: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    id_range: tuple[str, str] | None = None
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyEvent:
+    """One recorded entry. ``seq`` counts from 0 without gaps; ``body``: canonical JSON (RFC 8785)."""
+
+    seq: int
+    at: datetime
+    kind: str
+    evidence_id: str | None
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Figures for ``status``. ``overdue``: items not judged within their time; ``events``: ledger size."""
+
+    by_verdict: Mapping[Verdict, int]
+    pending: int
+    size: int
+    overdue: int
+    oldest_audit_at: datetime | None
+    last_sync_at: datetime | None
+    events: int
+
+
+class EvidenceIndex(Protocol):
+    """Reading what is archived. Every iterator reads in pages: memory does not grow with the ledger."""
+
+    def get(self, evidence_id: str) -> EvidenceRecord:
+        """Raises UnknownEvidenceError."""
+        ...
+
+    def resolve(self, text: str) -> str:
+        """The one evidence ID that *text* means: an ID, a query ID, or a prefix of either.
+
+        Of several revisions of one delivery a query ID means the latest. Raises UnknownEvidenceError, saying
+        whether there is none or which there are.
+        """
+        ...
+
+    def select(self, selection: Selection, oldest_due_first: bool = False) -> Iterator[EvidenceRecord]:
+        """Items by acquired_at (or by next_audit_at), then ID. Items may be recorded while iterating."""
+        ...
+
+    def awaiting_key(self) -> Iterator[EvidenceRecord]:
+        """Items whose reasons hold ``key_unavailable``."""
+        ...
+
+    def same_hash_list(self, hash_list_sha256: str) -> Sequence[tuple[str, str | None, str]]:
+        """(evidence ID, query ID, source and prefix to show) of the items with this hash list, at most 50."""
+        ...
+
+    def events(self, evidence_id: str | None = None) -> Iterator[CustodyEvent]:
+        """Custody events, oldest first: of one item, or all."""
+        ...
+
+    def has_below(self, folder: str) -> bool:
+        """True if some item's ``path`` lies inside the archive folder *folder*."""
+        ...
+
+    def totals(self, now: datetime, reverify_after_seconds: float) -> Totals:
+        """One consistent look."""
+        ...
+
+
+class Keys(Protocol):
+    """The harvested public keys."""
+
+    def by_fingerprint(self, fingerprint: str) -> Sequence[HeldKey]:
+        """Those whose recomputed fingerprint it is."""
+        ...
+
+    def all(self) -> Iterator[HeldKey]:
+        """By valid_from, then SHA-256."""
+        ...
+
+    def regions(self) -> Mapping[str, datetime]:
+        """Region -> end of the last window that is held for it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something a person must hear of, once. ``cause`` names it; the same cause is not queued twice."""
+
+    cause: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedAlert:
+    """An alert that is not delivered yet. ``id``: its number; ``attempts``: tries so far."""
+
+    id: int
+    alert: Alert
+    created_at: datetime
+    attempts: int
+
+
+class Outbox(Protocol):
+    """Alerts between their cause and their delivery: recorded with the cause, gone only when delivered."""
+
+    def due(self, now: datetime) -> Sequence[QueuedAlert]:
+        """The undelivered ones whose next try has come, oldest first, at most 100."""
+        ...
+
+    def delivered(self, alert_id: int, at: datetime) -> None: ...
+
+    def failed(self, alert_id: int, error: str, next_try_at: datetime) -> None: ...
+
+
+class Journal(Protocol):
+    """The one way in which history is written."""
+
+    def record(self, entries: Sequence[Entry], alerts: Sequence[Alert] = ()) -> None:
+        """Records *entries* in order, what follows from them, and *alerts*: all or nothing, durable on return.
+
+        EvidenceAcquired for an ID that is recorded already is passed over, whoever recorded it: nothing is
+        done twice. A KeyHarvested whose key and provenance (method, endpoint, caller; not the time) are on
+        record is passed over too. Raises LedgerError.
+        """
+        ...
+
+
+class Locks(Protocol):
+    """Who does what. A lock dies with its process, however that ends."""
+
+    def hold(self, job: str, wait: bool = True) -> AbstractContextManager[None]:
+        """Holds the lock *job* (``daemon``, ``sync:<source>``, ``audit`` …) while inside.
+
+        Waits for another process to end it, or raises BusyError naming it where *wait* is False.
+        """
+        ...
+
+    def check(self) -> None:
+        """Raises LeaseLostError where a lock that is held here is held no more."""
+        ...
+
+
+class Ledger(Protocol):
+    """The ledger, whole. Usable from several threads."""
+
+    @property
+    def url(self) -> str:
+        """Without a password."""
+        ...
+
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def evidence(self) -> EvidenceIndex: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def locks(self) -> Locks: ...
+
+    def close(self) -> None: ...
+
+
+# ---------------------------------------------------------------------------------------------- others
+
+
+class Messenger(Protocol):
+    """Delivers alerts to people."""
+
+    def send(self, title: str, text: str) -> Collection[str]:
+        """Sends to every address; answers the ones (without secrets) that did not take it."""
+        ...
+
+
+class Progress(Protocol):
+    """Shows long work to a person; never on stdout."""
+
+    def begin(self, what: str) -> None: ...
+    def item(self, label: str) -> None: ...
+    def moved(self, size: int) -> None: ...

@@ -1,0 +1,1 @@
+"""Verification: bytes in, verdicts out. No I/O, no clock, no network."""

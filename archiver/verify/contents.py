@@ -1,0 +1,86 @@
+"""A look at the head of a result file: gzip state and the header line. It never decides a verdict.
+
+The line ``# Execution Time: … Query Statement: …`` is not documented by AWS, so it is read tolerantly; as part
+of the signed bytes its time is worth more than the sign file's, which nothing signs.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from archiver.domain.limits import CSV_HEADER_BYTES, GZIP_PROBE_OUTPUT_BYTES, MIB
+from archiver.domain.times import parse_time
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_EXECUTION_TIME = re.compile(rb"# ?Execution Time: ?([0-9TZ:.+-]{20,40})(?:[ \r\n]|$)")
+_BINARY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+class GzipState(StrEnum):
+    """What the head of the file shows. ``HEAD_INTACT``: sound as far as it was looked at, not to its end."""
+
+    INTACT = "intact"
+    HEAD_INTACT = "head_intact"
+    DAMAGED = "damaged"
+    NOT_GZIP = "not_gzip"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """``execution_time``: from the header line, UTC, None where there is none to be read.
+
+    ``plain``: text, as a result file is after transparent decompression.
+    """
+
+    gzip: GzipState
+    execution_time: datetime | None
+    plain: bool = False
+
+    @property
+    def damaged(self) -> bool:
+        """True where it is no gzip file, or a broken one."""
+        return self.gzip in (GzipState.DAMAGED, GzipState.NOT_GZIP)
+
+
+def look_at(head: bytes, whole: bool) -> Contents:
+    """What *head*, the first bytes of a file, shows; *whole*: it is the entire file. Work and memory bounded."""
+    if not head.startswith(_GZIP_MAGIC):
+        start = head[:CSV_HEADER_BYTES]
+        return Contents(GzipState.NOT_GZIP, _execution_time(start), bool(start) and not _BINARY.search(start))
+    first, state = _inflate(head, whole)
+    return Contents(state, _execution_time(first))
+
+
+def _inflate(head: bytes, whole: bool) -> tuple[bytes, GzipState]:
+    first, produced, data, out = b"", 0, head, b""
+    inflater = zlib.decompressobj(wbits=31)
+    sound = GzipState.INTACT if whole else GzipState.HEAD_INTACT
+    try:
+        while data or len(out) == MIB:  # a full buffer may leave output held back with no input left
+            out = inflater.decompress(data, MIB)
+            first += out[: CSV_HEADER_BYTES - len(first)]
+            produced += len(out)
+            if produced > GZIP_PROBE_OUTPUT_BYTES:
+                return first, GzipState.HEAD_INTACT
+            data = inflater.unconsumed_tail
+            if inflater.eof:  # RFC 1952, section 2.2: members follow one another
+                data, inflater, out = inflater.unused_data, zlib.decompressobj(wbits=31), b""
+                if not data:
+                    return first, sound
+    except zlib.error:
+        return first, GzipState.DAMAGED
+    return first, GzipState.DAMAGED if whole else GzipState.HEAD_INTACT
+
+
+def _execution_time(line: bytes) -> datetime | None:
+    match = _EXECUTION_TIME.match(line)
+    if match is None:
+        return None
+    try:
+        return parse_time(match[1].decode("ascii"))
+    except ValueError:
+        return None

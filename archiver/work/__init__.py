@@ -1,0 +1,1 @@
+"""Use cases: what the program does, one a file, against ports only."""
