@@ -12,12 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from archiver.domain.evidence import Evidence
 from archiver.domain.keys import KeyProvenance, PublicKey
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Finding, Judgement
+
+_LARGEST: Final = 2**53 - 1
+"""RFC 8785 takes integers that every JSON reader keeps exact; beyond that they are written as text."""
+
+_ESCAPED: Final = "escaped:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,15 @@ class DeliverySeen(Entry):
     objects: int
     size: int
     waiting_for: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryVanished(Entry):
+    """A delivery that was still arriving is not there any more; nothing of it could be archived."""
+
+    kind: ClassVar[str] = "delivery_vanished"
+    source: str
+    prefix: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,12 +240,14 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def _plain(value: object) -> Any:
     match value:
-        case None | bool() | int():
+        case None | bool():
             return value
+        case int():
+            return value if abs(value) <= _LARGEST else str(value)
         case Enum():
             return value.value
         case str():
-            return value.encode("utf-8", "backslashreplace").decode("utf-8")
+            return _text(value)
         case bytes():
             return base64.b64encode(value).decode("ascii")
         case datetime():
@@ -239,7 +255,7 @@ def _plain(value: object) -> Any:
         case date():
             return value.isoformat()
         case Mapping():
-            return {str(key): _plain(part) for key, part in value.items()}
+            return {_text(str(key)): _plain(part) for key, part in value.items()}
         case Sequence():
             return [_plain(part) for part in value]
         case Judgement():
@@ -247,3 +263,14 @@ def _plain(value: object) -> Any:
         case _ if is_dataclass(value):
             return _fields(value)
     raise TypeError(f"{type(value).__name__} has no form in the ledger")
+
+
+def _text(value: str) -> str:
+    """*value*, unless it has lone surrogates (a name that is not UTF-8), which JSON in UTF-8 cannot carry.
+
+    Those are escaped with backslashes behind a mark, and so is text that begins with the mark: no two texts
+    become one.
+    """
+    if not value.startswith(_ESCAPED) and value.encode("utf-8", "replace").decode("utf-8") == value:
+        return value
+    return _ESCAPED + value.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode("utf-8")

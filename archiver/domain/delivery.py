@@ -105,7 +105,7 @@ class Delivery:
     @property
     def query_id(self) -> str | None:
         """The query ID that the path claims: also where only the folder's own name looks like one."""
-        name = self.prefix.rstrip("/").rpartition("/")[2]
+        name = self.prefix.removesuffix("/").rpartition("/")[2]
         return name if _QUERY_ID.fullmatch(name) else None
 
     @property
@@ -120,11 +120,15 @@ class Delivery:
 
     @property
     def listing_digest(self) -> str:
-        """SHA-256 over the listing (keys, sizes, ETags, times): equal means nothing was touched."""
+        """SHA-256 over the listing (keys, sizes, ETags, times): equal means nothing was touched.
+
+        The parts are length-prefixed: no key makes two listings look like one.
+        """
         digest = hashlib.sha256()
         for o in self.objects:
-            row = (o.key, str(o.size), o.etag, format_optional(o.last_modified) or "", o.kind.value)
-            digest.update("\0".join(row).encode("utf-8", "surrogateescape") + b"\n")
+            for part in (o.key, str(o.size), o.etag, format_optional(o.last_modified) or "", o.kind.value):
+                data = part.encode("utf-8", "surrogatepass")
+                digest.update(len(data).to_bytes(8, "big") + data)
         digest.update(str(self.overflow).encode("ascii"))
         return digest.hexdigest()
 

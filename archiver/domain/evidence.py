@@ -104,10 +104,11 @@ def evidence_id(source: str, prefix: str, files: Iterable[tuple[str, str]]) -> s
     """The ID of the delivery at *prefix* of *source* that consists of *files* (name, SHA-256): 32 hex.
 
     Derived, so that the same delivery fetched twice is the same evidence, and a rebuilt ledger has the same
-    IDs. The parts are length-prefixed: no choice of names makes two deliveries look like one.
+    IDs. The parts are length-prefixed: no choice of names makes two deliveries look like one. Any text is
+    encoded, lone surrogates (names of folders that are not UTF-8) included.
     """
     digest = hashlib.sha256(b"cloudtrail-evidence-archiver/evidence/1\n")
     for part in (source, prefix, *(text for pair in sorted(files) for text in pair)):
-        data = part.encode("utf-8", "surrogateescape")
+        data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()[:32]

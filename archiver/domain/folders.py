@@ -3,6 +3,9 @@
 A listing in key order keeps everything below a folder together, so a stack of open folders suffices: its depth
 times one folder's objects. A folder is a delivery if it holds a sign file, or if its path is canonical and it
 holds a result file. A hostile sign file high up in the tree claims its own folder's objects and nothing below.
+
+The sign file and every result file that one could list are always kept, whatever else was put into the folder:
+flooding a folder hides nothing in it.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from archiver.domain.delivery import Delivery, SourceObject, parse_query_path
-from archiver.domain.limits import FOLDER_OBJECTS
+from archiver.domain.limits import FOLDER_OBJECTS, SIGN_FILE_FILES
+from archiver.domain.sign_file import RESULT_NAME, SIGN_FILE_NAME
 
 
 @dataclass(slots=True)
@@ -20,12 +24,21 @@ class _Open:
     canonical: bool
     objects: list[SourceObject] = field(default_factory=list)
     overflow: int = 0
+    others: int = 0
 
     def take(self, found: SourceObject) -> None:
-        if len(self.objects) < FOLDER_OBJECTS or found.key.endswith("/result_sign.json"):
-            self.objects.append(found)
-        else:
-            self.overflow += 1
+        if not _can_be_listed(found.key[len(self.prefix) :]):
+            if self.others >= FOLDER_OBJECTS:
+                self.overflow += 1
+                return
+            self.others += 1
+        self.objects.append(found)
+
+
+def _can_be_listed(name: str) -> bool:
+    """True for the sign file and for the names that one within its limits may list."""
+    match = RESULT_NAME.fullmatch(name)
+    return name == SIGN_FILE_NAME or (match is not None and int(match[1]) <= SIGN_FILE_FILES)
 
 
 def deliveries(listing: Iterable[SourceObject]) -> Iterator[Delivery]:
@@ -42,7 +55,7 @@ def deliveries(listing: Iterable[SourceObject]) -> Iterator[Delivery]:
         while stack[-1].prefix != folder:
             below = folder.index("/", len(stack[-1].prefix)) + 1
             stack.append(_Open(folder[:below], parse_query_path(folder[:below]) is not None))
-        if found.key != folder:  # the console's "create folder" makes an empty object named like the folder
+        if found.key != folder or found.size:  # the console's "create folder" makes an empty object named like it
             stack[-1].take(found)
     while stack:
         yield from _close(stack)
@@ -50,7 +63,7 @@ def deliveries(listing: Iterable[SourceObject]) -> Iterator[Delivery]:
 
 def _close(stack: list[_Open]) -> Iterator[Delivery]:
     done = stack.pop()
-    delivery = Delivery(done.prefix, tuple(done.objects), done.overflow)
+    delivery = Delivery(done.prefix, tuple(sorted(done.objects, key=_listed_order)), done.overflow)
     if delivery.sign_object is not None or delivery.looks_like_results:
         yield delivery
         return
@@ -59,3 +72,8 @@ def _close(stack: list[_Open]) -> Iterator[Delivery]:
         for found in done.objects:
             owner.take(found)
         owner.overflow += done.overflow
+
+
+def _listed_order(found: SourceObject) -> bytes:
+    """UTF-8 bytes of the key: objects of subfolders join their owner as each subfolder ends, which is later."""
+    return found.key.encode("utf-8", "surrogatepass")

@@ -38,11 +38,14 @@ PATH_SEGMENT_BYTES: Final = 200
 CHUNK_BYTES: Final = MIB
 """Size of one read or write while streaming: memory does not depend on the size of a file."""
 
-GZIP_PROBE_BYTES: Final = 4 * MIB
+GZIP_PROBE_BYTES: Final = MIB
 """Compressed bytes at the head of a result file that are kept and inflated to look at gzip state and header."""
 
 GZIP_PROBE_OUTPUT_BYTES: Final = 64 * MIB
 """Most inflated bytes of that probe (deflate reaches 1:1032, a bomb)."""
+
+RESUME_FROM_BYTES: Final = 8 * MIB
+"""Objects from this size on are resumed after an interruption; smaller ones are simply fetched again."""
 
 CSV_HEADER_BYTES: Final = 64 * KIB
 """Longest first line of a result CSV that is looked at; a query statement is at most 10,000 characters."""

@@ -11,6 +11,7 @@ import unicodedata
 from typing import Final
 
 from archiver.domain.limits import PATH_SEGMENT_BYTES
+from archiver.domain.sign_file import RESULT_NAME, SIGN_FILE_NAME
 
 KEYS_FOLDER: Final = "keys"
 LOG_FOLDER: Final = "log"
@@ -39,7 +40,7 @@ def safe_segment(segment: str) -> str:
     if segment[0] == ".":  # nothing of ours is ever hidden from a plain ls
         shown = "%2E" + shown[1:]
     if len(shown.encode("utf-8")) > PATH_SEGMENT_BYTES:
-        return "%sha256-" + hashlib.sha256(segment.encode("utf-8", "surrogateescape")).hexdigest()
+        return "%sha256-" + hashlib.sha256(segment.encode("utf-8", "surrogatepass")).hexdigest()
     return shown
 
 
@@ -48,16 +49,33 @@ def _harmless(character: str, special: str, normal: bool) -> bool:
 
 
 def _escaped(character: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
+    """UTF-8 bytes as ``%XX``; a lone surrogate, which has none, as ``%uXXXX``, so that it equals no other text."""
+    if "\ud800" <= character <= "\udfff":
+        return f"%u{ord(character):04X}"
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8"))
 
 
 def delivery_path(source: str, prefix: str, revision: int = 1) -> str:
-    """The folder of a delivery, relative to the archive: ``<source>/<its own path>``, later ones ``…@rN``."""
-    segments = [safe_segment(part) for part in prefix.removesuffix("/").split("/")] if prefix else ["%root"]
+    """The folder of a delivery, relative to the archive: ``<source>/<its own path>``, later ones ``…@rN``.
+
+    A folder called like a file of a delivery is escaped: it may lie inside of the folder that holds that file.
+    """
+    segments = [_folder_segment(part) for part in prefix.removesuffix("/").split("/")] if prefix else ["%root"]
     tail = "" if revision == 1 else f"@r{revision}"
     return "/".join([source, *segments]) + tail
 
 
+def _folder_segment(segment: str) -> str:
+    if segment == SIGN_FILE_NAME or RESULT_NAME.fullmatch(segment):
+        return _escaped(segment[0]) + segment[1:]
+    return safe_segment(segment)
+
+
 def unlisted_path(folder: str, name: str) -> str:
-    """Where file *name*, which no sign file lists, lies for the delivery in *folder*: apart from it."""
-    return f"{UNLISTED_FOLDER}/{folder}/" + "/".join(safe_segment(part) for part in name.split("/"))
+    """Where file *name*, which no sign file lists, lies for the delivery in *folder*: apart from it.
+
+    Its folder always bears its revision (``…@r1`` too), which no folder of a source does, and *name* is one
+    segment, ``/`` escaped: so neither another delivery's folder nor another name can stand in its way.
+    """
+    numbered = folder if _REVISION.fullmatch(folder.rpartition("/")[2]) else f"{folder}@r1"
+    return f"{UNLISTED_FOLDER}/{numbered}/{safe_segment(name)}"

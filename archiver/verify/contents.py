@@ -11,12 +11,16 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from archiver.domain.limits import CSV_HEADER_BYTES, GZIP_PROBE_OUTPUT_BYTES, MIB
+from archiver.domain.limits import CSV_HEADER_BYTES, GZIP_PROBE_OUTPUT_BYTES, KIB, MIB
 from archiver.domain.times import parse_time
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _EXECUTION_TIME = re.compile(rb"# ?Execution Time: ?([0-9TZ:.+-]{20,40})(?:[ \r\n]|$)")
+_PIECE: Final = 16 * KIB
+"""Input of one call of the inflater: each gzip member copies what follows it in the piece, so small is quick."""
+
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -56,11 +60,15 @@ def look_at(head: bytes, whole: bool) -> Contents:
 
 
 def _inflate(head: bytes, whole: bool) -> tuple[bytes, GzipState]:
-    first, produced, data, out = b"", 0, head, b""
-    inflater = zlib.decompressobj(wbits=31)
-    sound = GzipState.INTACT if whole else GzipState.HEAD_INTACT
+    first, produced, position, data, out = b"", 0, 0, b"", b""
+    inflater: zlib._Decompress | None = None
     try:
-        while data or len(out) == MIB:  # a full buffer may leave output held back with no input left
+        while True:
+            if not data and len(out) < MIB:  # a full buffer may leave output held back with no input left
+                data, position = head[position : position + _PIECE], position + _PIECE
+                if not data:
+                    break
+            inflater = inflater or zlib.decompressobj(wbits=31)
             out = inflater.decompress(data, MIB)
             first += out[: CSV_HEADER_BYTES - len(first)]
             produced += len(out)
@@ -68,12 +76,12 @@ def _inflate(head: bytes, whole: bool) -> tuple[bytes, GzipState]:
                 return first, GzipState.HEAD_INTACT
             data = inflater.unconsumed_tail
             if inflater.eof:  # RFC 1952, section 2.2: members follow one another
-                data, inflater, out = inflater.unused_data, zlib.decompressobj(wbits=31), b""
-                if not data:
-                    return first, sound
+                data, inflater, out = inflater.unused_data, None, b""
     except zlib.error:
         return first, GzipState.DAMAGED
-    return first, GzipState.DAMAGED if whole else GzipState.HEAD_INTACT
+    if not whole:
+        return first, GzipState.HEAD_INTACT
+    return first, GzipState.INTACT if inflater is None else GzipState.DAMAGED
 
 
 def _execution_time(line: bytes) -> datetime | None:

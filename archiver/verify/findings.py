@@ -119,6 +119,6 @@ def _times(sign_file: SignFile, around: Circumstances) -> list[str]:
     if around.path is not None and abs(around.path.day - complete.date()) > DAY_TOLERANCE:
         details.append(f"the path says {around.path.day.isoformat()}, queryCompleteTime {text}")
     stored = around.earliest_modified
-    if stored is not None and stored < complete - CLOCK_TOLERANCE:
+    if stored is not None and complete - stored > CLOCK_TOLERANCE:
         details.append(f"an object was stored at {format_time(stored)}, before queryCompleteTime {text}")
     return details

@@ -109,9 +109,12 @@ def _with_key(sign_file: SignFile, candidates: Sequence[HeldKey], parsed: Check)
 
 
 def _with_signature(sign_file: SignFile, genuine: Sequence[HeldKey], parsed: Check) -> Examination:
-    """MD5 can be made to collide, so several keys may bear the name: one under which the signature holds wins."""
+    """MD5 can be made to collide, so several keys may bear the name: one under which the signature holds wins.
+
+    Of several copies of that key one with a Region and a window goes first: a bare copy hides no finding.
+    """
     trouble = "the RSA signature over the hash list does not hold"
-    for held in genuine:
+    for held in sorted(genuine, key=lambda held: (held.key.region is None) + (held.key.valid_from is None)):
         try:
             holds = signature_holds(held.key.der, sign_file.signature, sign_file.signing_string)
         except KeyUnusableError as error:
@@ -170,7 +173,9 @@ def _files(examination: Examination, by_name: Mapping[str, ObservedFile]) -> tup
         found = by_name.get(listed.name)
         if found is None or found.absent:
             reasons.append(Reason.FILE_MISSING)
-            troubles.append(f"{listed.name} is listed and not there" + (f": {found.trouble}" if found else ""))
+            troubles.append(
+                f"{listed.name} is listed and not there" + (f": {printable(found.trouble, 200)}" if found else "")
+            )
         elif found.sha256 is None:
             reasons.append(Reason.READ_ERROR)
             troubles.append(f"{listed.name} could not be read: {printable(found.trouble, 200)}")
@@ -196,8 +201,8 @@ def _content_findings(examination: Examination, by_name: Mapping[str, ObservedFi
             noticed.append(
                 (
                     Finding.DECOMPRESSED_COPY,
-                    f"{listed.name} is the decompressed copy of what was "
-                    "signed: fetch it again without transparent decompression",
+                    f"{listed.name} is plain text, as a decompressed copy of what was signed would be: fetch it "
+                    "again without transparent decompression",
                 )
             )
         elif found.contents.damaged:

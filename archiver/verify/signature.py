@@ -46,3 +46,13 @@ def signature_holds(der: bytes, signature: bytes, signed: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def pem_pkcs1(der: bytes) -> bytes:
+    """The key as ``BEGIN RSA PUBLIC KEY`` (PKCS#1), as ``openssl rsa -RSAPublicKey_in`` reads it. Raises :class:`KeyUnusableError`."""
+    return load_key(der).public_bytes(Encoding.PEM, PublicFormat.PKCS1)
+
+
+def pem_x509(der: bytes) -> bytes:
+    """The key as ``BEGIN PUBLIC KEY`` (SubjectPublicKeyInfo), which openssl reads. Raises as above."""
+    return load_key(der).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

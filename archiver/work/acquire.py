@@ -1,0 +1,301 @@
+"""Acquisition of one delivery: fetched, judged, and in the archive as a whole, or still waiting.
+
+The order is the trust order. The sign file is fetched and judged first; names come from the source's own
+listing, never from the sign file; what fails is archived too, for tampered evidence is evidence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Final
+
+from archiver.domain.custody import EvidenceAcquired
+from archiver.domain.delivery import Delivery, ObjectKind
+from archiver.domain.due import next_audit
+from archiver.domain.evidence import Evidence, EvidenceFile, FileRole, evidence_id
+from archiver.domain.paths import delivery_path, unlisted_path
+from archiver.domain.sign_file import (
+    RESULT_NAME,
+    SIGN_FILE_NAME,
+    SignFile,
+    SignFileInvalidError,
+    SignFileUnsupportedError,
+    parse_sign_file,
+)
+from archiver.domain.verdict import Judgement
+from archiver.errors import MediumError, StoreConflictError, StoreFullError
+from archiver.ports import Clock, EvidenceIndex, Source, Stage, Store
+from archiver.verify.findings import Circumstances, Noticed
+from archiver.verify.recipe import Examination, ObservedFile, examine, judge
+from archiver.work.fetch import Fetched, Fetcher
+from archiver.work.keys import KeyRing
+
+_FOLDERS: Final = 1000
+"""Folders that are tried for one delivery when others' bytes stand in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The delivery is still arriving; *waiting_for* says what is missing."""
+
+    waiting_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyHeld:
+    """Every byte of it is archived as *evidence_id*, though the listing looked new."""
+
+    evidence_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One delivery to acquire. ``grace_until``: None for no grace. ``revision``: the number that it would get."""
+
+    source: Source
+    delivery: Delivery
+    first_seen_at: datetime
+    grace_until: datetime | None
+    revision: int = 1
+    history: Sequence[Noticed] = ()
+    by_import: bool = False
+
+
+@dataclass
+class Replays:
+    """Hash lists of deliveries that are acquired and not recorded yet: the ledger cannot know them."""
+
+    _held: dict[str, list[tuple[str | None, str]]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def swap(self, hash_list: str, query_id: str | None, place: str) -> list[tuple[str | None, str]]:
+        """Those with the same hash list so far; adds this one."""
+        with self._lock:
+            others = list(self._held.get(hash_list, ()))
+            self._held.setdefault(hash_list, []).append((query_id, place))
+            return others
+
+    def forget(self, hash_list: str | None) -> None:
+        """This one is in the ledger now."""
+        if hash_list is not None:
+            with self._lock:
+                self._held.pop(hash_list, None)
+
+
+@dataclass(frozen=True)
+class Acquirer:
+    """Acquires deliveries; safe from several threads, one delivery each."""
+
+    store: Store
+    evidence: EvidenceIndex
+    ring: KeyRing
+    fetcher: Fetcher
+    clock: Clock
+    reverify_after: timedelta
+    min_free: int
+    replays: Replays = field(default_factory=Replays)
+
+    def acquire(self, task: Task) -> EvidenceAcquired | Waiting | AlreadyHeld:
+        """*task* done: archived (and to be recorded by the caller), still waiting, or held already.
+
+        Raises SourceError, MediumError (this delivery cannot be read now), StoreFullError, StoreError,
+        StoppedError.
+        """
+        delivery, source = task.delivery, task.source
+        self._check_room(delivery)
+        stage = self.store.stage(
+            hashlib.sha256(f"{source.name}\n{delivery.prefix}".encode(errors="surrogateescape")).hexdigest()[:32]
+        )
+        sign = self._fetch_sign_file(task, stage)
+        waiting_for = _missing(delivery, sign)
+        if waiting_for and task.grace_until is not None and self.clock() < task.grace_until:
+            return Waiting(waiting_for)
+        examination = examine(sign.head if sign else None, lambda sign_file: self.ring.find(sign_file, source.region))
+        fetched, absent = self._fetch_files(task, stage, sign, examination)
+        if not any(f.name == SIGN_FILE_NAME or RESULT_NAME.fullmatch(f.name) for f in fetched):
+            stage.discard()
+            raise MediumError(f"{delivery.prefix} holds nothing that can be fetched: links are not followed")
+        identity = evidence_id(source.name, delivery.prefix, [(f.name, f.sha256) for f in fetched])
+        if self._is_held(identity):
+            stage.discard()
+            return AlreadyHeld(identity)
+        judged = self._judge(task, examination, fetched, absent)
+        folder, files = self._publish(task, stage, examination, fetched)
+        return self._entry(task, identity, examination, judged, folder, files)
+
+    def _check_room(self, delivery: Delivery) -> None:
+        free = self.store.free_bytes()
+        if delivery.size + self.min_free > free:
+            raise StoreFullError(
+                f"{self.store.url} has {free} bytes free; the delivery {delivery.prefix} needs {delivery.size}, "
+                f"and {self.min_free} are to stay free ([archive] min_free)",
+                "Make room on the archive's file system; the delivery is fetched by the next sync.",
+            )
+
+    def _fetch_sign_file(self, task: Task, stage: Stage) -> Fetched | None:
+        found = task.delivery.sign_object
+        if found is None or found.kind is not ObjectKind.FILE:
+            return None
+        return self.fetcher.fetch(task.source, stage, found, SIGN_FILE_NAME)
+
+    def _fetch_files(
+        self, task: Task, stage: Stage, sign: Fetched | None, examination: Examination
+    ) -> tuple[list[Fetched], list[ObservedFile]]:
+        """Everything in the folder, the sign file first, and what is no file and so is not fetched."""
+        fetched, absent = [sign] if sign else [], []
+        listed = _listed(examination)
+        for found in task.delivery.objects:
+            name = task.delivery.name_of(found)
+            if found.kind is not ObjectKind.FILE:
+                what = "a link, which is not followed" if found.kind is ObjectKind.LINK else "no regular file"
+                absent.append(ObservedFile(name, None, None, trouble=f"it is {what}", absent=True))
+            elif name != SIGN_FILE_NAME:
+                got = self.fetcher.fetch(task.source, stage, found, name)
+                if got.resumed and got.sha256 != listed.get(name):  # a torn tail must not speak against the source
+                    got = self.fetcher.fetch(task.source, stage, found, name, afresh=True)
+                fetched.append(got)
+        return fetched, absent
+
+    def _is_held(self, identity: str) -> bool:
+        return any(True for _ in self.evidence.events(identity))
+
+    def _judge(
+        self, task: Task, examination: Examination, fetched: Sequence[Fetched], absent: Sequence[ObservedFile]
+    ) -> Judgement:
+        observed = [ObservedFile(f.name, f.size, f.sha256, f.contents) for f in fetched if f.name != SIGN_FILE_NAME]
+        listed = _listed(examination)
+        times = [f.origin.last_modified for f in fetched if f.name in listed and f.origin.last_modified]
+        around = Circumstances(
+            path=task.delivery.path,
+            location=task.delivery.prefix,
+            execution_time=execution_time(examination, observed),
+            earliest_modified=min(times, default=None) if task.source.times_are_observed else None,
+            same_hash_list=self._replays(task, examination),
+            history=task.history,
+        )
+        return judge(examination, [*observed, *absent], around)
+
+    def _replays(self, task: Task, examination: Examination) -> list[str]:
+        if examination.sign_file is None:
+            return []
+        digest = hash_list_sha256(examination.sign_file)
+        query_id, prefix = task.delivery.query_id, task.delivery.prefix
+        waiting = self.replays.swap(digest, query_id, prefix)
+        recorded = [(query, place) for _, query, place in self.evidence.same_hash_list(digest)]
+        return [place for query, place in (*recorded, *waiting) if is_replay(query, place, query_id, prefix)]
+
+    def _publish(
+        self, task: Task, stage: Stage, examination: Examination, fetched: Sequence[Fetched]
+    ) -> tuple[str, tuple[EvidenceFile, ...]]:
+        """The folder that it got, and its files there."""
+        listed = _listed(examination)
+        for number in count(task.revision):
+            if number >= task.revision + _FOLDERS:
+                break
+            folder = delivery_path(task.source.name, task.delivery.prefix, number)
+            files = tuple(_file(f, folder, listed, examination) for f in fetched)
+            if stage.publish({f"data:{f.name}": f.path for f in files}, folder):
+                return folder, files
+        raise StoreConflictError(f"{task.delivery.prefix}: {_FOLDERS} folders of that name hold something else")
+
+    def _entry(
+        self,
+        task: Task,
+        identity: str,
+        examination: Examination,
+        judged: Judgement,
+        folder: str,
+        files: tuple[EvidenceFile, ...],
+    ) -> EvidenceAcquired:
+        delivery, sign_file, now = task.delivery, examination.sign_file, self.clock()
+        claims = sign_file.claims if sign_file else None
+        evidence = Evidence(
+            id=identity,
+            source=task.source.name,
+            source_url=task.source.url,
+            prefix=delivery.prefix,
+            path=folder,
+            revision=task.revision,
+            account=delivery.account,
+            query_id=delivery.query_id,
+            region=claims.region if claims else None,
+            query_complete_time=claims.query_complete_time if claims else None,
+            fingerprint=claims.fingerprint if claims else None,
+            key_sha256=examination.key.key.sha256 if examination.key else None,
+            hash_list_sha256=hash_list_sha256(sign_file) if sign_file else None,
+            files=files,
+            first_seen_at=task.first_seen_at,
+            acquired_at=now,
+            caller=task.source.caller(),
+        )
+        return EvidenceAcquired(
+            at=now,
+            evidence=evidence,
+            judgement=judged,
+            listing_digest=delivery.listing_digest,
+            next_audit_at=next_audit(identity, now, judged.verdict, self.reverify_after),
+            by_import=task.by_import,
+        )
+
+
+def hash_list_sha256(sign_file: SignFile) -> str:
+    """SHA-256 of the signing string: what a replay repeats."""
+    return hashlib.sha256(sign_file.signing_string).hexdigest()
+
+
+def is_replay(other_query: str | None, other_place: str, query_id: str | None, place: str) -> bool:
+    """True where the same hash list at another place is a finding: another query ID, or none to tell by."""
+    if other_query is None or query_id is None:
+        return not other_place.endswith(place)
+    return other_query != query_id
+
+
+def execution_time(examination: Examination, observed: Sequence[ObservedFile]) -> datetime | None:
+    """The header time of the first listed file, where the signature covers its very bytes."""
+    if examination.sign_file is None or not examination.signature_holds:
+        return None
+    listed = {f.name: f.sha256 for f in examination.sign_file.files}
+    for file in sorted((f for f in observed if f.name in listed), key=lambda f: f.name):
+        if file.contents is not None and file.sha256 == listed[file.name] and file.contents.execution_time:
+            return file.contents.execution_time
+    return None
+
+
+def _listed(examination: Examination) -> dict[str, str]:
+    return {f.name: f.sha256 for f in examination.sign_file.files} if examination.sign_file else {}
+
+
+def _missing(delivery: Delivery, sign: Fetched | None) -> str:
+    """What the delivery waits for, "" where it is whole, or where waiting cannot make its sign file better."""
+    if sign is None:
+        return SIGN_FILE_NAME
+    try:
+        sign_file = parse_sign_file(sign.head)
+    except (SignFileInvalidError, SignFileUnsupportedError):
+        return ""
+    there = {delivery.name_of(found) for found in delivery.objects}
+    return ", ".join(f.name for f in sign_file.files[:1000] if f.name not in there)
+
+
+def _file(fetched: Fetched, folder: str, listed: dict[str, str], examination: Examination) -> EvidenceFile:
+    name = fetched.name
+    if name == SIGN_FILE_NAME:
+        role = FileRole.SIGN_FILE
+    elif RESULT_NAME.fullmatch(name) and (name in listed or examination.sign_file is None):
+        role = FileRole.RESULT
+    else:
+        role = FileRole.UNLISTED
+    return EvidenceFile(
+        name=name,
+        role=role,
+        path=unlisted_path(folder, name) if role is FileRole.UNLISTED else f"{folder}/{name}",
+        size=fetched.size,
+        sha256=fetched.sha256,
+        listed_sha256=listed.get(name),
+        origin=fetched.origin,
+    )

@@ -1,0 +1,84 @@
+"""Alerts: raised in the transaction that records their cause, delivered later, retried until they are.
+
+An alert is raised when an item shows a reason or finding that it did not show before: one message a cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from archiver.domain.evidence import Evidence
+from archiver.domain.text import printable
+from archiver.domain.times import format_time
+from archiver.domain.verdict import Judgement
+from archiver.ports import Alert, Clock, Messenger, Outbox, QueuedAlert
+
+_TOGETHER: Final = 20
+"""Alerts that go into one message: a deleted bucket must not become ten thousand messages."""
+
+_LONGEST_WAIT: Final = timedelta(hours=1)
+
+
+def alert_for(
+    evidence: Evidence, judged: Judgement, before: Collection[str], occasion: str, at: datetime
+) -> list[Alert]:
+    """The alert for what *judged* shows and *before* (reasons and findings) did not; none where nothing is new."""
+    new = [code for code in (*judged.reasons, *judged.findings) if code not in before]
+    if not new:
+        return []
+    details = [f"{c.id}: {c.detail}" for c in judged.checks if c.result in ("fail", "unknown")]
+    when = "" if occasion == "acquisition" else f":{format_time(at)}"
+    return [
+        Alert(
+            cause=f"{occasion}:{evidence.id}{when}",
+            title=f"{judged.verdict}: {', '.join(new)} ({evidence.query_id or evidence.id})",
+            text="\n".join(
+                [
+                    f"Evidence {evidence.id}, source {evidence.source}, {printable(evidence.prefix)}",
+                    f"Judged {judged.verdict} on {occasion} at {format_time(at)}.",
+                    *details,
+                    f"See: archiver show {evidence.id}",
+                ]
+            ),
+        )
+    ]
+
+
+def source_alert(evidence: Evidence, finding: str, detail: str, at: datetime) -> Alert:
+    """The alert that the source no longer holds what was acquired."""
+    return Alert(
+        cause=f"source:{evidence.id}:{finding}:{format_time(at)}",
+        title=f"{finding} ({evidence.query_id or evidence.id})",
+        text=f"Evidence {evidence.id}, source {evidence.source}, {printable(evidence.prefix)}\n{detail}\n"
+        f"What was archived stands. See: archiver show {evidence.id}",
+    )
+
+
+def deliver(outbox: Outbox, messenger: Messenger, clock: Clock) -> tuple[int, int]:
+    """Sends what is due, several alerts a message; (delivered, failed). A failed one is tried again, ever later."""
+    delivered = failed = 0
+    while queued := outbox.due(clock()):
+        for start in range(0, len(queued), _TOGETHER):
+            part = queued[start : start + _TOGETHER]
+            refused = messenger.send(*_message(part))
+            for waiting in part:
+                if refused:
+                    failed += 1
+                    outbox.failed(waiting.id, ", ".join(refused), clock() + _wait(waiting.attempts))
+                else:
+                    delivered += 1
+                    outbox.delivered(waiting.id, clock())
+    return delivered, failed
+
+
+def _message(queued: Sequence[QueuedAlert]) -> tuple[str, str]:
+    if len(queued) == 1:
+        return queued[0].alert.title, queued[0].alert.text
+    text = "\n\n".join(f"{q.alert.title}\n{q.alert.text}" for q in queued)
+    return f"{len(queued)} alerts: {queued[0].alert.title}, …", text
+
+
+def _wait(attempts: int) -> timedelta:
+    return min(_LONGEST_WAIT, timedelta(seconds=30 * (1 << min(attempts, 10))))

@@ -1,0 +1,155 @@
+"""One object from a source into a stage: downloaded, hashed and written in one pass.
+
+An interruption costs what was not yet written: the bytes that are there are read back into the hash and the rest
+is asked for by range, of the very same object version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from archiver.domain.custody import to_json
+from archiver.domain.delivery import SourceObject
+from archiver.domain.evidence import Origin
+from archiver.domain.limits import GZIP_PROBE_BYTES, RESUME_FROM_BYTES, SIGN_FILE_BYTES
+from archiver.domain.sign_file import RESULT_NAME, SIGN_FILE_NAME
+from archiver.domain.times import format_optional, parse_time
+from archiver.errors import SourceUnreachableError, StoppedError
+from archiver.ports import Progress, ShouldStop, Source, Stage, StagedFile
+from archiver.verify.contents import Contents, look_at
+
+ATTEMPTS: Final = 5
+"""Tries for one object in one pass; each goes on where the one before broke off."""
+
+_PAUSE: Final = timedelta(seconds=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An object as it lies in the stage. ``head``: the first bytes, all of a sign file inside its limit."""
+
+    name: str
+    size: int
+    sha256: str
+    origin: Origin
+    head: bytes
+    contents: Contents | None
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Fetcher:
+    """Fetches objects; ``pause`` waits between tries and ends early when work is to stop."""
+
+    should_stop: ShouldStop
+    progress: Progress
+    pause: threading.Event
+
+    def fetch(
+        self,
+        source: Source,
+        stage: Stage,
+        found: SourceObject,
+        name: str,
+        *,
+        afresh: bool = False,
+        pinned: Origin | None = None,
+    ) -> Fetched:
+        """*found*, called *name* in its delivery. Raises SourceError, MediumError, StoreError, StoppedError.
+
+        *afresh*: nothing of an earlier run is used. *pinned*: the very version that was fetched before.
+        """
+        pin = f"{found.key}\n{found.etag}\n{found.size}\n{format_optional(found.last_modified)}"
+        if afresh or found.size < RESUME_FROM_BYTES:
+            pin += f"\n{uuid.uuid4()}"
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._once(source, stage, found, name, pin, pinned)
+            except SourceUnreachableError:
+                if attempt == ATTEMPTS or self.should_stop():
+                    raise
+                self.pause.wait(_PAUSE.total_seconds() * attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _once(
+        self, source: Source, stage: Stage, found: SourceObject, name: str, pin: str, pinned: Origin | None
+    ) -> Fetched:
+        with stage.file(f"data:{name}", pin) as staged:
+            resumed = staged.size > 0
+            origin = _noted(stage, name, pin) if resumed and staged.size == found.size else None
+            if origin is not None or staged.size < found.size or found.size == 0:
+                reading = _Reading(name)
+                for chunk in staged.read_back():
+                    reading.take(chunk)
+                    self._check_stop()
+                if origin is None:
+                    origin = self._stream(source, found, staged, reading, pinned)
+                    if found.size >= RESUME_FROM_BYTES:
+                        _note(stage, name, pin, origin)
+                return reading.done(origin, resumed)
+        # Whole, but what the source said of it was lost with the crash: ask again from the start.
+        return self._once(source, stage, found, name, f"{pin}\n{uuid.uuid4()}", pinned)
+
+    def _stream(
+        self, source: Source, found: SourceObject, staged: StagedFile, reading: _Reading, pinned: Origin | None
+    ) -> Origin:
+        with source.open(found, staged.size, pinned) as stream:
+            for chunk in stream.chunks():
+                self._check_stop()
+                staged.append(chunk)
+                reading.take(chunk)
+                self.progress.moved(len(chunk))
+            return stream.origin
+
+    def _check_stop(self) -> None:
+        if self.should_stop():
+            raise StoppedError("stopped while fetching; what was fetched is kept for the next pass")
+
+
+class _Reading:
+    """Hash, size and head of a file while its bytes pass by."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._keep = (SIGN_FILE_BYTES + 1) if name == SIGN_FILE_NAME else 0
+        if RESULT_NAME.fullmatch(name):
+            self._keep = GZIP_PROBE_BYTES
+        self._head = bytearray()
+
+    def take(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+        self._size += len(chunk)
+        if len(self._head) < self._keep:
+            self._head += chunk[: self._keep - len(self._head)]
+
+    def done(self, origin: Origin, resumed: bool) -> Fetched:
+        head = bytes(self._head)
+        looked = look_at(head, len(head) == self._size) if RESULT_NAME.fullmatch(self._name) else None
+        kept = head if self._name == SIGN_FILE_NAME else b""
+        return Fetched(self._name, self._size, self._hash.hexdigest(), origin, kept, looked, resumed)
+
+
+def _note(stage: Stage, name: str, pin: str, origin: Origin) -> None:
+    """Keeps *origin* beside a whole file, so that a resumed delivery need not ask for that file again."""
+    with stage.file(f"note:{name}", pin) as note:
+        if note.size == 0:
+            note.append(json.dumps(to_json(origin)).encode())
+
+
+def _noted(stage: Stage, name: str, pin: str) -> Origin | None:
+    with stage.file(f"note:{name}", pin) as note:
+        text = b"".join(note.read_back())
+    try:
+        kept = json.loads(text)
+        kept["last_modified"] = parse_time(kept["last_modified"]) if kept["last_modified"] else None
+        return Origin(**kept)
+    except (ValueError, TypeError, KeyError):  # torn by a crash: the file is asked for again
+        return None

@@ -1,0 +1,215 @@
+"""Intake: deliveries that are listed become evidence. Tells what is new, acquires it in parallel, records it.
+
+Used by sync and import. The calling thread lists and records; the pool's threads acquire. What several have
+acquired is recorded in one transaction, after it is on disk and at most a second later.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from archiver.domain.custody import DeliverySeen, EvidenceAcquired
+from archiver.domain.delivery import Delivery
+from archiver.domain.text import printable
+from archiver.domain.verdict import Finding
+from archiver.errors import ArchiverError, MediumError, SourceError, StoppedError, StoreConflictError
+from archiver.ports import Alert, Clock, KnownDelivery, Ledger, Progress, Source
+from archiver.work.acquire import Acquirer, AlreadyHeld, Task, Waiting
+from archiver.work.alerts import alert_for
+from archiver.work.changes import Difference, Watch, difference
+from archiver.work.items import Tally, Tell, Trouble, Troubles, item_of
+
+_RECORD_AFTER: Final = 1.0
+"""Seconds that a finished acquisition waits at most for others to be recorded with it."""
+
+_RECORD_MOST: Final = 200
+
+_Outcome = EvidenceAcquired | Waiting | AlreadyHeld
+
+
+@dataclass
+class IntakeResult:
+    """Figures. ``pending``: deliveries still arriving; ``gone``: found deleted at their source."""
+
+    discovered: int = 0
+    archived: int = 0
+    unchanged: int = 0
+    pending: int = 0
+    gone: int = 0
+    seconds: float = 0.0
+    tally: Tally = field(default_factory=Tally)
+    troubles: Troubles = field(default_factory=Troubles)
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What an intake works with. ``threads``: deliveries that are fetched at once."""
+
+    ledger: Ledger
+    acquirer: Acquirer
+    clock: Clock
+    progress: Progress
+    threads: int
+
+
+class Intake:
+    """Takes in deliveries of one *source*. *grace*: how long an incomplete one is waited for; None: not at all."""
+
+    def __init__(
+        self, tools: Tools, source: Source, grace: timedelta | None, result: IntakeResult, tell: Tell
+    ) -> None:
+        self._tools, self._source, self._grace, self._result, self._tell = tools, source, grace, result, tell
+        self._ledger = tools.ledger
+        self.watch = Watch(tools.ledger.deliveries, tools.ledger.evidence, tools.ledger.journal, tools.clock)
+        self._running: dict[Future[_Outcome], tuple[Task, KnownDelivery | None]] = {}
+        self._finished: list[tuple[EvidenceAcquired, KnownDelivery | None]] = []
+        self._recorded_at = time.monotonic()
+        self._fatal: ArchiverError | None = None
+
+    def take(self, pool: ThreadPoolExecutor, batch: Sequence[Delivery]) -> None:
+        """Starts what is new in *batch*, never more than a few a thread ahead of the workers."""
+        known = self._ledger.deliveries.known(self._source.name, [d.prefix for d in batch])
+        for delivery in batch:
+            self._result.discovered += 1
+            if delivery.overflow:
+                text = f"{delivery.overflow} more objects lie in the folder than are looked at"
+                self._result.troubles.add(Trouble(self._source.name, delivery.prefix, text))
+            task = self._task(delivery, known.get(delivery.prefix))
+            if task is None:
+                self._result.unchanged += 1
+                continue
+            while len(self._running) >= 2 * self._tools.threads:
+                self._collect()
+            if self._fatal is not None:
+                raise self._fatal
+            self._running[pool.submit(self._tools.acquirer.acquire, task)] = (task, known.get(delivery.prefix))
+
+    def _task(self, delivery: Delivery, known: KnownDelivery | None) -> Task | None:
+        """What is to be acquired; None where the archive holds it already, or nothing new can be fetched."""
+        digest, now = delivery.listing_digest, self._tools.clock()
+        if known is None or known.evidence_id is None:
+            first = known.first_seen_at if known else now
+            return Task(self._source, delivery, first, self._grace_until(delivery, first))
+        if known.listing_digest == digest:
+            if known.gone:
+                self._ledger.deliveries.note(self._source.name, [replace(known, gone=False)])
+            return None
+        evidence = self._ledger.evidence.get(known.evidence_id).evidence
+        change = difference(evidence, delivery)
+        if not change.content:
+            self._unfetched(replace(known, gone=False, listing_digest=digest), change)
+            return None
+        noticed = (Finding.SOURCE_CHANGED, f"after revision {known.revision} was acquired: {change}")
+        until = self._grace_until(delivery, now) if self._source.times_are_observed else None
+        return Task(self._source, delivery, now, until, known.revision + 1, [noticed])
+
+    def _unfetched(self, known: KnownDelivery, change: Difference) -> None:
+        """The folder changed, and nothing that a signature can cover did."""
+        if change.removed or change.added:
+            finding = Finding.SOURCE_DELETED if change.removed else Finding.SOURCE_CHANGED
+            self.watch.observed(self._source, known, finding, str(change))
+        else:
+            self._ledger.deliveries.note(self._source.name, [known])
+
+    def _grace_until(self, delivery: Delivery, first_seen: datetime) -> datetime | None:
+        """Grace counts from our first sight, or from the last arrival where the store says that was earlier."""
+        if self._grace is None:
+            return None
+        newest = delivery.newest
+        start = min(first_seen, newest) if newest and self._source.times_are_observed else first_seen
+        return start + self._grace
+
+    def drain(self) -> None:
+        """Waits for all that was started and records it. Raises StoreError, LedgerError."""
+        while self._running:
+            self._collect()
+        self._record()
+        if self._fatal is not None:
+            raise self._fatal
+
+    def _collect(self) -> None:
+        done, _ = wait(self._running, timeout=_RECORD_AFTER, return_when=FIRST_COMPLETED)
+        for future in done:
+            task, known = self._running.pop(future)
+            self._outcome(future, task, known)
+        if len(self._finished) >= _RECORD_MOST or time.monotonic() - self._recorded_at > _RECORD_AFTER:
+            self._record()
+
+    def _outcome(self, future: Future[_Outcome], task: Task, known: KnownDelivery | None) -> None:
+        try:
+            outcome = future.result()
+        except (SourceError, MediumError, StoreConflictError) as error:
+            trouble = Trouble(self._source.name, task.delivery.prefix, str(error), error.remedy)
+            self._result.troubles.add(trouble)
+            return
+        except StoppedError:
+            return
+        except ArchiverError as error:  # a full archive, a lost ledger: what the others have done is recorded first
+            self._fatal = self._fatal or error
+            return
+        match outcome:
+            case Waiting():
+                self._waiting(task, known, outcome)
+            case AlreadyHeld():
+                self._held(task, known, outcome)
+            case EvidenceAcquired():
+                self._finished.append((outcome, known))
+
+    def _waiting(self, task: Task, known: KnownDelivery | None, outcome: Waiting) -> None:
+        self._result.pending += 1
+        delivery = task.delivery
+        if known is not None and known.gone:
+            self._ledger.deliveries.note(self._source.name, [replace(known, gone=False)])
+        if known is None:
+            seen = DeliverySeen(
+                at=task.first_seen_at,
+                source=self._source.name,
+                prefix=delivery.prefix,
+                objects=len(delivery.objects),
+                size=delivery.size,
+                waiting_for=printable(outcome.waiting_for),
+            )
+            self._ledger.journal.record([seen])
+
+    def _held(self, task: Task, known: KnownDelivery | None, outcome: AlreadyHeld) -> None:
+        """Rewritten with the same bytes, or back to what an earlier revision held."""
+        self._result.unchanged += 1
+        digest = task.delivery.listing_digest
+        evidence = self._ledger.evidence.get(outcome.evidence_id).evidence
+        latest = KnownDelivery(
+            task.delivery.prefix,
+            digest,
+            task.first_seen_at,
+            outcome.evidence_id,
+            known.revision if known else evidence.revision,
+        )
+        if known and known.evidence_id and known.evidence_id != outcome.evidence_id:
+            detail = f"the source holds again what was acquired as revision {evidence.revision}"
+            self.watch.observed(self._source, latest, Finding.SOURCE_CHANGED, detail)
+        else:
+            self._ledger.deliveries.note(self._source.name, [latest])
+
+    def _record(self) -> None:
+        """Everything in *finished*, in one transaction: it is on disk, now it is evidence."""
+        finished, self._finished = self._finished, []
+        self._recorded_at = time.monotonic()
+        if not finished:
+            return
+        alerts: list[Alert] = []
+        for entry, _ in finished:
+            alerts += alert_for(entry.evidence, entry.judgement, (), "acquisition", entry.at)
+        self._ledger.journal.record([entry for entry, _ in finished], alerts)
+        for entry, known in finished:
+            self._tools.acquirer.replays.forget(entry.evidence.hash_list_sha256)
+            self._result.archived += 1
+            self._result.tally.count(entry.judgement.verdict, entry.evidence.size)
+            if known is not None and known.evidence_id is not None:
+                self.watch.superseded(known.evidence_id, entry.evidence.revision)
+            self._tools.progress.item(entry.evidence.prefix)
+            self._tell(item_of(entry.evidence, entry.judgement))

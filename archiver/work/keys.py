@@ -1,0 +1,219 @@
+"""Public keys: admitted only as what they are, kept in ledger and archive with their provenance, found again.
+
+Keys are searched first where no network is needed. ListPublicKeys is asked widely round queryCompleteTime, for
+that time is a claim and windows overlap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from archiver.domain.custody import Entry, KeyHarvested, KeyRejected, to_json
+from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
+from archiver.domain.paths import KEYS_FOLDER
+from archiver.domain.sign_file import SignFile
+from archiver.domain.times import format_time
+from archiver.errors import SourceError
+from archiver.ports import Alert, Clock, Journal, KeyAuthority, Keys, Store
+from archiver.verify.signature import KeyUnusableError, load_key, pem_pkcs1, pem_x509
+
+SEARCH_WIDTH: Final = timedelta(days=35)
+"""ListPublicKeys is asked this much before and after queryCompleteTime: a window is 30 days."""
+
+HARVEST_BACK: Final = timedelta(days=400)
+"""A harvest asks this far back: nothing published says how long old keys go on being listed."""
+
+HARVEST_AHEAD: Final = timedelta(days=35)
+
+_ASK_AGAIN: Final = timedelta(minutes=10)
+"""An answer without the key stands this long: a million unsigned claims must not become a million requests."""
+
+Authorities = Callable[[str], KeyAuthority | None]
+"""Region -> who answers for it, None where nobody may be asked (offline)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What became of a list of keys. ``rejected``: (claimed fingerprint, why)."""
+
+    new: int
+    known: int
+    rejected: tuple[tuple[str, str], ...]
+
+
+def key_folder(key: PublicKey) -> str:
+    """Where a key lies in the archive."""
+    return f"{KEYS_FOLDER}/{key.fingerprint}-{key.sha256[:16]}"
+
+
+def unusable(key: PublicKey) -> str:
+    """Why *key* cannot be what its list calls it; "" where nothing speaks against it."""
+    if key.claimed_fingerprint != key.fingerprint:
+        return f"it is listed as {key.claimed_fingerprint}, its fingerprint is {key.fingerprint}"
+    try:
+        load_key(key.der)
+    except KeyUnusableError as error:
+        return str(error)
+    return ""
+
+
+@dataclass(frozen=True)
+class KeyKeeper:
+    """Takes keys in: checks each, writes it to the archive, then to the ledger."""
+
+    keys: Keys
+    journal: Journal
+    store: Store
+    clock: Clock
+
+    def admit(self, listed: Sequence[PublicKey], provenance: KeyProvenance) -> Admission:
+        """Keeps the sound ones of *listed*; the others are recorded as rejected and raise an alert."""
+        entries: list[Entry] = []
+        alerts: list[Alert] = []
+        rejected: list[tuple[str, str]] = []
+        new = 0
+        for key in listed:
+            why = unusable(key)
+            if why:
+                rejected.append((key.claimed_fingerprint, why))
+                alerts.append(_rejection(key, provenance, why))
+                entries.append(KeyRejected(at=self.clock(), key=key, provenance=provenance, detail=why))
+                continue
+            new += all(held.key.sha256 != key.sha256 for held in self.keys.by_fingerprint(key.fingerprint))
+            self._archive(key, provenance)
+            entries.append(KeyHarvested(at=self.clock(), key=key, sha256=key.sha256, provenance=provenance))
+        if entries:
+            self.journal.record(entries, alerts)
+        return Admission(new, len(listed) - len(rejected) - new, tuple(rejected))
+
+    def _archive(self, key: PublicKey, provenance: KeyProvenance) -> None:
+        folder = key_folder(key)
+        self.store.put(f"{folder}/public_key.der", key.der)
+        self.store.put(f"{folder}/public_key_pkcs1.pem", pem_pkcs1(key.der))
+        self.store.put(f"{folder}/public_key_x509.pem", pem_x509(key.der))
+        if not _is_on_record(self.keys, key, provenance):
+            note = json.dumps(
+                {"key": to_json(key), "sha256": key.sha256, "provenance": to_json(provenance)}, indent=1
+            )
+            name = hashlib.sha256(note.encode()).hexdigest()[:16]
+            self.store.put(f"{folder}/provenance-{name}.json", note.encode() + b"\n")
+
+
+def _is_on_record(keys: Keys, key: PublicKey, provenance: KeyProvenance) -> bool:
+    wanted = (provenance.method, provenance.endpoint, provenance.caller)
+    return any(
+        (known.method, known.endpoint, known.caller) == wanted
+        for held in keys.by_fingerprint(key.fingerprint)
+        if held.key.sha256 == key.sha256
+        for known in held.provenance
+    )
+
+
+def _rejection(key: PublicKey, provenance: KeyProvenance, why: str) -> Alert:
+    identity = hashlib.sha256(key.der).hexdigest()
+    return Alert(
+        cause=f"key_rejected:{key.claimed_fingerprint}:{identity}",
+        title=f"public key {key.claimed_fingerprint} rejected",
+        text=f"{provenance.method} ({provenance.endpoint}) gave a key that cannot be used: {why}.",
+    )
+
+
+@dataclass
+class KeyRing:
+    """Finds the key that a sign file names: on hand, or by asking. Safe from several threads.
+
+    ``troubles``: what went wrong while asking, by Region; for the pass to report.
+    """
+
+    keys: Keys
+    keeper: KeyKeeper
+    authorities: Authorities
+    clock: Clock
+    troubles: dict[str, SourceError] = field(default_factory=dict)
+    _asked: dict[tuple[str, date], datetime] = field(default_factory=dict)
+    _suspect: dict[str, list[HeldKey]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def find(self, sign_file: SignFile, source_region: str | None) -> Sequence[HeldKey]:
+        """Every key known by the sign file's fingerprint; asks *source_region* first, then the claimed one."""
+        fingerprint = sign_file.claims.fingerprint
+        if held := self.keys.by_fingerprint(fingerprint):
+            return held
+        regions = dict.fromkeys(r for r in (source_region, sign_file.claims.region) if r)
+        for region in regions:
+            self._ask(region, sign_file.claims.query_complete_time)
+            if held := self.keys.by_fingerprint(fingerprint):
+                return held
+        return self._suspect.get(fingerprint, [])
+
+    def _ask(self, region: str, about: datetime) -> None:
+        with self._lock:  # one question at a time: others wait for the answer instead of asking again
+            last = self._asked.get((region, about.date()))
+            if last is not None and self.clock() - last < _ASK_AGAIN:
+                return
+            authority = self.authorities(region)
+            if authority is None:
+                return
+            self._asked[region, about.date()] = self.clock()
+            try:
+                listed, provenance = authority.list_keys(_moved(about, -SEARCH_WIDTH), _moved(about, SEARCH_WIDTH))
+            except SourceError as error:
+                self.troubles[region] = error
+                return
+            self.keeper.admit(listed, provenance)
+            for key in listed:
+                if unusable(key):
+                    held = HeldKey(key, (provenance,))
+                    self._suspect.setdefault(key.claimed_fingerprint, []).append(held)
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime:
+    """*moment* plus *by*, held within the years that exist: queryCompleteTime is a claim."""
+    try:
+        return moment + by
+    except OverflowError:
+        return moment
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """What a harvest of one Region gave; ``error`` where it could not be asked."""
+
+    region: str
+    admission: Admission | None
+    error: SourceError | None
+
+
+def harvest(
+    keeper: KeyKeeper,
+    authorities: Sequence[KeyAuthority],
+    clock: Clock,
+    journal: Journal,
+) -> list[Harvest]:
+    """Asks each authority for all keys that it still lists and keeps them; one Region's error stops no other."""
+    done = []
+    for authority in authorities:
+        now = clock()
+        try:
+            listed, provenance = authority.list_keys(now - HARVEST_BACK, now + HARVEST_AHEAD)
+        except SourceError as error:
+            done.append(Harvest(authority.region, None, error))
+            journal.record([], [_unreachable(authority.region, error, now)])
+            continue
+        done.append(Harvest(authority.region, keeper.admit(listed, provenance), None))
+    return done
+
+
+def _unreachable(region: str, error: SourceError, now: datetime) -> Alert:
+    """One alert a day and Region: keys that are not harvested may be gone for good."""
+    return Alert(
+        cause=f"keys:{region}:{format_time(now)[:10]}",
+        title=f"public keys of {region} could not be harvested",
+        text=f"{error}\n{error.remedy}",
+    )
