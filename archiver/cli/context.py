@@ -1,0 +1,79 @@
+"""What every command gets: where the settings are, how much to say, and whether it was asked to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:  # pydantic and structlog take longer to import than ``--help`` to answer
+    from archiver.ports import Progress, ShouldStop
+    from archiver.settings import Settings
+
+
+@dataclass(slots=True)
+class Cli:
+    """One invocation. ``verbosity``: -1 quiet, 0 normal, 1 and more verbose; ``log_format``: text or json.
+
+    ``stop`` is set by the first SIGTERM or SIGINT, once :meth:`catch_signals` was called.
+    """
+
+    config: Path | None = None
+    log_format: str = "text"
+    verbosity: int = 0
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    stop: Event = field(default_factory=Event)
+    _settings: Settings | None = None
+
+    def settings(self) -> Settings:
+        """The settings, read once. Raises SettingsError."""
+        if self._settings is None:
+            self._settings = self.read_settings()
+        return self._settings
+
+    def read_settings(self) -> Settings:
+        """The settings as they are on disk now (SIGHUP). Raises SettingsError."""
+        from archiver.settings import load_settings
+
+        return load_settings(self.config, self.environ)
+
+    def configure_logs(self) -> None:
+        """Sets up logging to stderr as the global options ask; structlog may be used from then on."""
+        from archiver.logs import configure
+
+        configure(self.log_format, self.verbosity, self.environ)
+
+    def progress(self) -> Progress:
+        """A progress display on stderr: something to see on a terminal, nothing elsewhere or with ``-q``."""
+        from archiver.render.progress import progress_on
+
+        return progress_on(sys.stderr, quiet=self.verbosity < 0)
+
+    def catch_signals(self) -> ShouldStop:
+        """From now on the first SIGTERM or SIGINT only asks to stop; a second SIGINT interrupts at once.
+
+        For commands that look at the answer between chunks and items. Main thread only.
+        """
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        return self.stop.is_set
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            if self.stop.is_set():
+                raise KeyboardInterrupt
+            if sys.stderr.isatty() and self.verbosity >= 0:
+                os.write(sys.stderr.fileno(), b"\narchiver: stopping in good order; press again to break off\n")
+        self.stop.set()
+
+
+pass_cli = click.make_pass_decorator(Cli, ensure=True)
+"""Decorator for a command: its first argument is the :class:`Cli`."""
