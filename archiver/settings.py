@@ -27,7 +27,7 @@ from pydantic import (
 from archiver.domain.paths import RESERVED_NAMES
 from archiver.domain.sign_file import REGION_NAME
 from archiver.domain.text import printable
-from archiver.settings_input import explain, gather
+from archiver.settings_input import RawSettings, explain, gather, merge
 from archiver.settings_values import (
     Cron,
     check_archive_url,
@@ -305,7 +305,15 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     Raises SettingsError naming the file, the key or variable, and what would have been allowed.
     """
-    raw = gather(path, environ, Settings)
+    return _checked(gather(path, environ, Settings))
+
+
+def parse_settings(text: str, file: Path, environ: Mapping[str, str]) -> Settings:
+    """:func:`load_settings` for *text*, the contents that *file* has or is to have."""
+    return _checked(merge(text.encode("utf-8"), file, environ, Settings))
+
+
+def _checked(raw: RawSettings) -> Settings:
     try:
         return Settings.model_validate(raw.values)
     except ValidationError as error:

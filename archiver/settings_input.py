@@ -59,7 +59,12 @@ def find_config(path: Path | None, environ: Mapping[str, str]) -> Path | None:
 def gather(path: Path | None, environ: Mapping[str, str], model: type[BaseModel]) -> RawSettings:
     """File and environment as one tree for *model*; a variable wins over the file. Raises SettingsError."""
     file = find_config(path, environ)
-    values = {} if file is None else _read(file)
+    return merge(b"" if file is None else _read(file), file, environ, model)
+
+
+def merge(data: bytes, file: Path | None, environ: Mapping[str, str], model: type[BaseModel]) -> RawSettings:
+    """*data*, the contents of *file*, and the environment as one tree. Raises SettingsError."""
+    values = _parsed(data, file)
     variables: dict[Location, str] = {}
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
@@ -68,22 +73,25 @@ def gather(path: Path | None, environ: Mapping[str, str], model: type[BaseModel]
     return RawSettings(values, file, variables)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> bytes:
     try:
         with file.open("rb") as stream:
-            data = stream.read(CONFIG_BYTES + 1)
+            return stream.read(CONFIG_BYTES + 1)
     except FileNotFoundError as error:
         raise SettingsError(f"{file}: there is no such file", "write one with: archiver init") from error
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def _parsed(data: bytes, file: Path | None) -> dict[str, Any]:
     if len(data) > CONFIG_BYTES:
         raise SettingsError(f"{file}: more than {CONFIG_BYTES} bytes, which no configuration needs")
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{file}: not UTF-8 (byte {error.start}), so not TOML") from error
+        raise SettingsError(f"{file}: not UTF-8 (byte {error.start}), so not TOML") from None
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: not TOML: {_toml_trouble(error)}") from error
+        raise SettingsError(f"{file}: not TOML: {_toml_trouble(error)}") from None
     except RecursionError as error:
         raise SettingsError(f"{file}: nested too deeply") from error
 

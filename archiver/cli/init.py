@@ -1,0 +1,143 @@
+"""``archiver init``: a commented configuration, and everything it names made ready."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archiver.cli.context import Cli, pass_cli
+from archiver.cli.output import say
+from archiver.errors import UsageError
+
+if TYPE_CHECKING:
+    from archiver.settings_sample import SampleSource
+
+_SYSTEM_CONFIG = Path("/etc/archiver")
+_SYSTEM_STATE = Path("/var/lib/archiver")
+
+
+@click.command("init", epilog="Exit status: 0 done, 2 nothing was done (the config is there already, a bad URL).")
+@click.option("--source", "sources", multiple=True, metavar="URL", help="s3://bucket/prefix or a folder; repeatable.")
+@click.option("--force", is_flag=True, help="Replace the config (the old one stays as *.old); nothing else, ever.")
+@pass_cli
+def command(cli: Cli, sources: Sequence[str], force: bool) -> None:
+    """Write a commented config; create ledger, archive and signing key.
+
+    The config goes to --config (else $ARCHIVER_CONFIG, else ./archiver.toml); ledger, archive and key lie beside
+    it, or in /var/lib/archiver for root's config in /etc/archiver. What exists of the three is left as it is.
+    """
+    from archiver.actor import current_actor
+    from archiver.provision import provision
+    from archiver.settings import parse_settings
+    from archiver.settings_input import CONFIG_VARIABLE
+    from archiver.settings_sample import sample_config
+
+    target = (cli.config or Path(cli.environ.get(CONFIG_VARIABLE) or "archiver.toml")).absolute()
+    if os.path.lexists(target) and not force:
+        raise UsageError(
+            f"{target} is there already; nothing was done",
+            "edit it, or replace it with --force; archiver ledger upgrade makes what it names and is missing",
+        )
+    text = sample_config(_samples(sources, cli.environ), _base(target), f"{_host()}/custody")
+    settings = parse_settings(text, target, cli.environ)
+    _write(target, text)
+    say(f"wrote {target}")
+    for line in provision(settings, current_actor(), datetime.now(UTC), cli.environ):
+        say(f"made {line}")
+    _next_steps(target, has_sources=bool(sources))
+
+
+def _base(target: Path) -> Path:
+    """Where ledger, archive and key go."""
+    if os.geteuid() == 0 and target.is_relative_to(_SYSTEM_CONFIG):
+        return _SYSTEM_STATE
+    return target.parent
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()) or "localhost"
+
+
+def _samples(urls: Sequence[str], environ: Mapping[str, str]) -> list[SampleSource]:
+    from archiver.settings_sample import SampleSource
+
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    samples: list[SampleSource] = []
+    for given in urls:
+        url = _url(given)
+        name = _name(url, {sample.name for sample in samples})
+        samples.append(SampleSource(name, url, region if url.startswith("s3://") else None))
+    return samples
+
+
+def _url(given: str) -> str:
+    """*given* as a URL of the configuration. Raises UsageError."""
+    from archiver.settings_values import check_source_url
+
+    if "://" not in given:
+        folder = Path(given).absolute()
+        if not folder.is_dir():
+            raise UsageError(f"--source {given}: there is no such folder", "a bucket is written s3://bucket/prefix")
+        given = Path(os.path.normpath(folder)).as_uri()
+    try:
+        return check_source_url(given)
+    except ValueError as error:
+        raise UsageError(f"--source {given}: {error}") from error
+
+
+def _name(url: str, taken: set[str]) -> str:
+    """A name for the source: its bucket's or its folder's, made fit, numbered where it is taken."""
+    from archiver.domain.paths import RESERVED_NAMES
+    from archiver.settings_values import file_path, s3_place
+
+    raw = s3_place(url)[0] if url.startswith("s3://") else Path(file_path(url)).name
+    fit = re.sub(r"[^a-z0-9._-]+", "-", raw.lower()).strip("._-")[:50] or "source"
+    number = 1
+    name = fit
+    while name in taken or name in RESERVED_NAMES:
+        number += 1
+        name = f"{fit}-{number}"
+    return name
+
+
+def _write(target: Path, text: str) -> None:
+    """Writes the config whole or not at all. Root's is for the daemon's user to read, others' are private."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(draft, "x", encoding="utf-8", opener=_private) as stream:
+            stream.write(text)
+            stream.flush()
+            if os.geteuid() == 0 and target.is_relative_to(_SYSTEM_CONFIG):
+                os.fchmod(stream.fileno(), 0o644)
+            os.fsync(stream.fileno())
+        if os.path.lexists(target):
+            old = target.with_name(f"{target.name}.old")
+            os.replace(target, old)
+            say(f"kept the old configuration as {old}")
+        os.replace(draft, target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _next_steps(target: Path, has_sources: bool) -> None:
+    option = "" if target == Path("archiver.toml").absolute() else f"--config {target} "
+    say()
+    say("Next:")
+    if not has_sources:
+        say(f"  edit {target}: add where deliveries arrive, as [[sources]]")
+    say(f"  archiver {option}doctor    checks credentials, permissions, bucket, archive, ledger")
+    say(f"  archiver {option}sync      fetches, verifies and archives what is there")
+    say(f"  archiver {option}run       does that for ever, on the schedule in the config")

@@ -1,0 +1,132 @@
+"""The commented configuration that ``archiver init`` writes; ``config/archiver.toml`` is the same with no source.
+
+Lines that begin with ``#`` and no blank are keys with their defaults or an example, ready to be uncommented.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Final
+
+DEFAULT_ORIGIN: Final = "example.com/custody"
+
+_WHOLE: Final = Template("""\
+# Configuration of archiver. Durations: 90s, 5m, 1h30m, 7d, 2w, 7y. Sizes: 512KiB, 200MB, 1GiB.
+# Each key is also read from a variable, which wins: ARCHIVER_LEDGER__URL, ARCHIVER_SOURCES__0__REGION.
+# An unknown key or variable is an error. Check with: archiver doctor
+
+[ledger]
+# sqlite:////absolute/path, or postgresql://user@host/database (password: ARCHIVER_LEDGER__URL or ~/.pgpass)
+url = $ledger
+
+[archive]
+# The folder that holds the evidence. Only archiver writes there.
+url = $archive
+# Room that is never written to: what would need it ends with exit status 4 instead.
+#min_free = "256MiB"
+
+$sources
+[schedule]
+# Durations, or crontab fields in the system's time zone (weekdays by name): { cron = "*/5 * * * mon-fri" }
+sync_every = "5m"
+audit_every = "1h"
+keys_every = "12h"
+checkpoint_every = "15m"
+# A pass lists the trailing days; the whole source again once its last whole listing is older than this.
+#full_sync_every = "1d"
+
+[audit]
+# Each item is read again within this time.
+reverify_after = "30d"
+# Default: no limit (the systemd unit runs at idle I/O priority).
+#max_bytes_per_second = "200MB"
+# Of one scheduled pass; what is left over comes first in the next.
+max_time = "50m"
+
+[notify]
+# Where alerts go: URLs of apprise, such as "mailto://…" or "slack://…". They hold tokens: keep this file private.
+urls = []
+
+[custody]
+# An Ed25519 key in PEM, readable by its owner only; or "credential:NAME" with LoadCredential=NAME:… in the unit.
+signing_key = $key
+# The name of this archive's log in its checkpoints: a domain of yours and a path. Do not change it later.
+origin = $origin
+
+[workers]
+# 0: as many as serve.
+threads = 0
+""")
+
+_SOURCE: Final = Template("""\
+[[sources]]
+name = $name
+# s3://bucket/optional/prefix, or file:///a/folder
+url = $url
+# The Region that signed the results.
+${mark}region = $region
+$options""")
+
+_OPTIONS: Final = """\
+# How long a delivery may take to arrive before what is missing counts as missing.
+#grace = "24h"
+# How far back the days are listed in each pass: later arrivals are seen by whole listings.
+#window = "7d"
+# Only these accounts; default: all that are there.
+#accounts = ["111122223333"]
+# Credentials: the AWS SDK's own chain, or a profile of it, or a role to assume.
+#profile = "evidence"
+#role_arn = "arn:aws:iam::111122223333:role/archiver"
+#external_id = "choose-a-long-one"
+# Other endpoints, such as a VPC's.
+#endpoint_url = "https://s3.us-east-1.amazonaws.com"
+#cloudtrail_endpoint_url = "https://cloudtrail.us-east-1.amazonaws.com"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSource:
+    """A source for the sample. ``region``: None leaves the key commented out."""
+
+    name: str
+    url: str
+    region: str | None
+
+
+def sample_config(sources: Sequence[SampleSource], base: Path, origin: str = DEFAULT_ORIGIN) -> str:
+    """A commented configuration with *sources* that keeps ledger, archive and key below *base* (absolute)."""
+    return _WHOLE.substitute(
+        ledger=_toml(f"sqlite:///{base / 'ledger.db'}"),
+        archive=_toml((base / "evidence").as_uri()),
+        key=_toml(str(base / "custody-key")),
+        origin=_toml(origin),
+        sources=_sources(sources),
+    )
+
+
+def _sources(sources: Sequence[SampleSource]) -> str:
+    if not sources:
+        example = _source(SampleSource("prod", "s3://bucket/optional/prefix", "us-east-1"), _OPTIONS)
+        lines = (line if not line or line.startswith("#") else f"#{line}" for line in example.splitlines())
+        return "# Where deliveries arrive; as many as there are.\n" + "\n".join(lines) + "\n"
+    options = [_OPTIONS, *[""] * (len(sources) - 1)]
+    return "\n".join(_source(source, option) for source, option in zip(sources, options, strict=True))
+
+
+def _source(source: SampleSource, options: str) -> str:
+    return _SOURCE.substitute(
+        name=_toml(source.name),
+        url=_toml(source.url),
+        mark="" if source.region else "#",
+        region=_toml(source.region or "us-east-1"),
+        options=options,
+    )
+
+
+def _toml(text: str) -> str:
+    """*text* as a TOML basic string: JSON's escapes are TOML's, but for DEL, which JSON leaves as it is."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
