@@ -1,0 +1,236 @@
+"""A source that is an S3 bucket (or a prefix of one), AWS's or a compatible store's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.response import StreamingBody
+
+from archiver.adapters.aws.errors import Doing, translated
+from archiver.adapters.aws.layout import Layout
+from archiver.adapters.aws.session import AwsAccess, utc_now
+from archiver.domain.delivery import SourceObject
+from archiver.domain.evidence import Origin
+from archiver.domain.limits import CHUNK_BYTES
+from archiver.domain.text import printable
+from archiver.errors import ObjectChangedError, SourceUnreachableError
+from archiver.ports import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
+
+_LIST: Final = "s3:ListBucket"
+_READ: Final = "s3:GetObject"
+_READ_VERSION: Final = "s3:GetObjectVersion"
+
+
+class S3Source:
+    """Implements :class:`archiver.ports.Source`.
+
+    *prefix* is a folder: ``a/b`` means ``a/b/``. *accounts* restricts the source to these accounts' canonical
+    folders, which then have to start right at the prefix; with none given everything below the prefix counts.
+    """
+
+    times_are_observed: Final = True
+
+    def __init__(
+        self,
+        name: str,
+        bucket: str,
+        prefix: str,
+        access: AwsAccess,
+        accounts: frozenset[str] = frozenset(),
+        clock: Clock = utc_now,
+    ) -> None:
+        self._name = name
+        self._bucket = bucket
+        self._prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
+        self._access = access
+        self._clock = clock
+        self._accounts = accounts
+        self._layout = Layout(self._prefix, self._subfolders, accounts)
+
+    @property
+    def name(self) -> str:
+        """The source's name in the configuration."""
+        return self._name
+
+    @property
+    def url(self) -> str:
+        """``s3://bucket/prefix/``."""
+        return f"s3://{self._bucket}/{self._prefix}"
+
+    @property
+    def region(self) -> str | None:
+        """The configured Region."""
+        return self._access.region
+
+    def caller(self) -> str | None:
+        """See the port."""
+        return self._access.caller_arn()
+
+    def day_prefixes(self, since: date) -> Iterator[str]:
+        """See the port. Where ``AWSLogs/`` does not start right at the prefix, only whole listings find it."""
+        return self._layout.day_folders(since)
+
+    def objects(self, prefix: str = "") -> Iterator[SourceObject]:
+        """See the port."""
+        for folder in self._layout.query_folders() if self._accounts else (self._prefix,):
+            if prefix.startswith(folder):
+                yield from self._below(prefix)
+            elif folder.startswith(prefix):
+                yield from self._below(folder)
+
+    def _below(self, prefix: str) -> Iterator[SourceObject]:
+        for page in self._pages(prefix):
+            for entry in page.get("Contents", ()):
+                yield SourceObject(
+                    key=entry["Key"],
+                    size=entry["Size"],
+                    etag=entry.get("ETag", "").strip('"'),
+                    last_modified=_utc(entry.get("LastModified")),
+                )
+
+    def _subfolders(self, folder: str) -> Iterator[str]:
+        for page in self._pages(folder, delimiter="/"):
+            for entry in page.get("CommonPrefixes", ()):
+                yield entry["Prefix"]
+
+    def _pages(self, prefix: str, delimiter: str = "") -> Iterator[ListObjectsV2OutputTypeDef]:
+        shown = f"s3://{self._bucket}/{printable(prefix, 300)}"
+        doing = Doing(f"list {shown}", f"{_LIST} on arn:aws:s3:::{self._bucket}", self._bucket)
+        paginator = self._access.s3().get_paginator("list_objects_v2")
+        pages = iter(paginator.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter=delimiter))
+        while True:
+            with translated(doing):  # not around the yield: what a consumer raises is not ours to translate
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+    @contextmanager
+    def open(self, found: SourceObject, offset: int = 0, pinned: Origin | None = None) -> Iterator[_S3Stream]:
+        """See the port. ``If-Match`` is sent and what comes back is checked too: some stores ignore it."""
+        shown = f"s3://{self._bucket}/{printable(found.key, 300)}"
+        if offset > found.size or (pinned is not None and pinned.etag != found.etag):
+            raise ObjectChangedError(f"{shown} is not the object any more of which a part was fetched")
+        version = pinned.version_id if pinned else None
+        permission = f"{_READ_VERSION if version else _READ} on it (and kms:Decrypt where the bucket uses KMS)"
+        doing = Doing(f"read {shown}", permission, self._bucket, is_object=True)
+        # The last byte is asked for where none are left: no server answers an empty range.
+        start = min(offset, max(found.size - 1, 0))
+        request = _request(self._bucket, found, start, version)
+        client = self._access.s3()
+        with translated(doing):
+            answer = client.get_object(**request)
+        received_at = self._clock()
+        body = answer["Body"]
+        try:
+            begins = _check(answer, found, start, version, shown)
+            yield _S3Stream(body, _origin(found, answer, received_at), offset - begins, found.size - offset, doing)
+        finally:
+            body.close()
+
+
+def _request(bucket: str, found: SourceObject, start: int, version: str | None) -> Any:
+    request = {"Bucket": bucket, "Key": found.key}
+    if found.etag:
+        request["IfMatch"] = f'"{found.etag}"'
+    if version is not None:
+        request["VersionId"] = version
+    if start:
+        request["Range"] = f"bytes={start}-"
+    return request
+
+
+def _check(answer: GetObjectOutputTypeDef, found: SourceObject, start: int, version: str | None, shown: str) -> int:
+    """That *answer* is about the object that was listed; answers the offset at which its body begins."""
+    etag, got_version = answer.get("ETag", "").strip('"'), answer.get("VersionId")
+    if found.etag and etag != found.etag:
+        raise ObjectChangedError(f"{shown} has ETag {printable(etag, 80)}, listed was {printable(found.etag, 80)}")
+    if version is not None and got_version != version:
+        raise ObjectChangedError(f"{shown} has version {printable(str(got_version), 80)}, asked was {version}")
+    begins, size = 0, answer.get("ContentLength")
+    if start and answer["ResponseMetadata"]["HTTPStatusCode"] == 206:
+        begins, size = start, found.size
+        stated = answer.get("ContentRange", "")
+        if stated != f"bytes {start}-{size - 1}/{size}":
+            raise ObjectChangedError(f"{shown}: asked from byte {start} of {size}, got {printable(stated, 80)!r}")
+    if size is not None and size != found.size:
+        raise ObjectChangedError(f"{shown} has {size} bytes, listed were {found.size}")
+    return begins
+
+
+def _origin(found: SourceObject, answer: GetObjectOutputTypeDef, received_at: datetime) -> Origin:
+    about: Mapping[str, Any] = answer["ResponseMetadata"]
+    how = (answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId"), answer.get("SSECustomerAlgorithm"))
+    return Origin(
+        key=found.key,
+        etag=found.etag,
+        version_id=answer.get("VersionId"),
+        last_modified=_utc(answer.get("LastModified")),
+        request_id=_short(about.get("RequestId")),
+        request_id_2=_short(about.get("HostId")),
+        clock_offset_ms=_clock_offset(about.get("HTTPHeaders", {}).get("date"), received_at),
+        encryption=_short(" ".join(part for part in how if part)),
+    )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC) if moment else None
+
+
+def _short(text: str | None) -> str | None:
+    return printable(text, 300) if text else None
+
+
+def _clock_offset(stated: str | None, received_at: datetime) -> int | None:
+    """The store's clock minus ours, in ms; its ``Date`` header knows whole seconds only."""
+    try:
+        theirs = parsedate_to_datetime(stated or "")
+    except ValueError:
+        return None
+    if theirs.tzinfo is None:
+        return None
+    return round((theirs - received_at).total_seconds() * 1000)
+
+
+class _S3Stream:
+    """Implements :class:`archiver.ports.ObjectStream`: drops *skip* bytes, then gives *wanted*, no more, no less."""
+
+    def __init__(self, body: StreamingBody, origin: Origin, skip: int, wanted: int, doing: Doing) -> None:
+        self._body = body
+        self._origin = origin
+        self._skip = skip
+        self._wanted = wanted
+        self._doing = doing
+
+    @property
+    def origin(self) -> Origin:
+        """See the port."""
+        return self._origin
+
+    def chunks(self) -> Iterator[bytes]:
+        """See the port. Bytes as they are stored: a ``Content-Encoding`` is not undone."""
+        left = self._wanted
+        while chunk := self._read():
+            if self._skip:
+                dropped = min(self._skip, len(chunk))
+                self._skip -= dropped
+                chunk = chunk[dropped:]
+            left -= len(chunk)
+            if left < 0:
+                raise SourceUnreachableError(f"cannot {self._doing.what}: more bytes came than were listed")
+            if chunk:
+                yield chunk
+        if left or self._skip:
+            raise SourceUnreachableError(f"cannot {self._doing.what}: it ended {left} bytes short")
+
+    def _read(self) -> bytes:
+        with translated(self._doing):
+            chunk: bytes = self._body.read(CHUNK_BYTES)
+            return chunk
