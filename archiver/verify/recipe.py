@@ -23,7 +23,7 @@ from archiver.domain.sign_file import (
     parse_sign_file,
 )
 from archiver.domain.text import printable
-from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, judgement
+from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, Verdict, judgement
 from archiver.verify.contents import Contents
 from archiver.verify.findings import Circumstances, findings
 from archiver.verify.signature import KeyUnusableError, signature_holds
@@ -62,10 +62,15 @@ class ObservedFile:
     absent: bool = False
 
 
-def examine(sign_bytes: bytes | None, find_keys: FindKeys, missing: str = "there is no sign file") -> Examination:
-    """Steps 1 to 3 for a sign file's bytes; None means that there is none, and *missing* says why."""
+def examine(
+    sign_bytes: bytes | None,
+    find_keys: FindKeys,
+    missing: str = "there is no sign file",
+    why: Reason = Reason.UNSIGNED,
+) -> Examination:
+    """Steps 1 to 3 for a sign file's bytes; None means that there are none: *missing* and *why* say the rest."""
     if sign_bytes is None:
-        return _ended(Reason.UNSIGNED, missing)
+        return _ended(why, missing)
     try:
         sign_file = parse_sign_file(sign_bytes)
     except SignFileUnsupportedError as error:
@@ -78,8 +83,9 @@ def examine(sign_bytes: bytes | None, find_keys: FindKeys, missing: str = "there
 
 def _ended(reason: Reason, detail: str) -> Examination:
     skipped = "there is no sign file that can be used"
+    result = CheckResult.UNKNOWN if reason.verdict is Verdict.INDETERMINATE else CheckResult.FAIL
     checks = (
-        Check("sign_file", CheckResult.FAIL, detail),
+        Check("sign_file", result, detail),
         Check("key", CheckResult.SKIP, skipped),
         Check("signature", CheckResult.SKIP, skipped),
     )

@@ -115,12 +115,14 @@ class Acquirer:
         waiting_for = _missing(delivery, sign)
         if waiting_for and task.grace_until is not None and self.clock() < task.grace_until:
             return Waiting(waiting_for)
-        examination = examine(sign.head if sign else None, lambda sign_file: self.ring.find(sign_file, source.region))
+        examination = examine(
+            sign.read.head if sign else None, lambda sign_file: self.ring.find(sign_file, source.region)
+        )
         fetched, absent = self._fetch_files(task, stage, sign, examination)
         if not any(f.name == SIGN_FILE_NAME or RESULT_NAME.fullmatch(f.name) for f in fetched):
             stage.discard()
             raise MediumError(f"{delivery.prefix} holds nothing that can be fetched: links are not followed")
-        identity = evidence_id(source.name, delivery.prefix, [(f.name, f.sha256) for f in fetched])
+        identity = evidence_id(source.name, delivery.prefix, [(f.name, f.read.sha256) for f in fetched])
         if self._is_held(identity):
             stage.discard()
             return AlreadyHeld(identity)
@@ -156,7 +158,9 @@ class Acquirer:
                 absent.append(ObservedFile(name, None, None, trouble=f"it is {what}", absent=True))
             elif name != SIGN_FILE_NAME:
                 got = self.fetcher.fetch(task.source, stage, found, name)
-                if got.resumed and got.sha256 != listed.get(name):  # a torn tail must not speak against the source
+                if got.resumed and got.read.sha256 != listed.get(
+                    name
+                ):  # a torn tail must not speak against the source
                     got = self.fetcher.fetch(task.source, stage, found, name, afresh=True)
                 fetched.append(got)
         return fetched, absent
@@ -167,7 +171,11 @@ class Acquirer:
     def _judge(
         self, task: Task, examination: Examination, fetched: Sequence[Fetched], absent: Sequence[ObservedFile]
     ) -> Judgement:
-        observed = [ObservedFile(f.name, f.size, f.sha256, f.contents) for f in fetched if f.name != SIGN_FILE_NAME]
+        observed = [
+            ObservedFile(f.name, f.read.size, f.read.sha256, f.read.contents)
+            for f in fetched
+            if f.name != SIGN_FILE_NAME
+        ]
         listed = _listed(examination)
         times = [f.origin.last_modified for f in fetched if f.name in listed and f.origin.last_modified]
         around = Circumstances(
@@ -275,7 +283,7 @@ def _missing(delivery: Delivery, sign: Fetched | None) -> str:
     if sign is None:
         return SIGN_FILE_NAME
     try:
-        sign_file = parse_sign_file(sign.head)
+        sign_file = parse_sign_file(sign.read.head)
     except (SignFileInvalidError, SignFileUnsupportedError):
         return ""
     there = {delivery.name_of(found) for found in delivery.objects}
@@ -294,8 +302,8 @@ def _file(fetched: Fetched, folder: str, listed: dict[str, str], examination: Ex
         name=name,
         role=role,
         path=unlisted_path(folder, name) if role is FileRole.UNLISTED else f"{folder}/{name}",
-        size=fetched.size,
-        sha256=fetched.sha256,
+        size=fetched.read.size,
+        sha256=fetched.read.sha256,
         listed_sha256=listed.get(name),
         origin=fetched.origin,
     )

@@ -6,7 +6,6 @@ is asked for by range, of the very same object version.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 import uuid
@@ -17,12 +16,11 @@ from typing import Final
 from archiver.domain.custody import to_json
 from archiver.domain.delivery import SourceObject
 from archiver.domain.evidence import Origin
-from archiver.domain.limits import GZIP_PROBE_BYTES, RESUME_FROM_BYTES, SIGN_FILE_BYTES
-from archiver.domain.sign_file import RESULT_NAME, SIGN_FILE_NAME
+from archiver.domain.limits import RESUME_FROM_BYTES
 from archiver.domain.times import format_optional, parse_time
 from archiver.errors import SourceUnreachableError, StoppedError
 from archiver.ports import Progress, ShouldStop, Source, Stage, StagedFile
-from archiver.verify.contents import Contents, look_at
+from archiver.work.reading import Read, Reading
 
 ATTEMPTS: Final = 5
 """Tries for one object in one pass; each goes on where the one before broke off."""
@@ -32,14 +30,11 @@ _PAUSE: Final = timedelta(seconds=0.5)
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An object as it lies in the stage. ``head``: the first bytes, all of a sign file inside its limit."""
+    """An object as it lies in the stage. ``resumed``: part of it was there from an earlier run."""
 
     name: str
-    size: int
-    sha256: str
+    read: Read
     origin: Origin
-    head: bytes
-    contents: Contents | None
     resumed: bool
 
 
@@ -84,7 +79,7 @@ class Fetcher:
             resumed = staged.size > 0
             origin = _noted(stage, name, pin) if resumed and staged.size == found.size else None
             if origin is not None or staged.size < found.size or found.size == 0:
-                reading = _Reading(name)
+                reading = Reading(name)
                 for chunk in staged.read_back():
                     reading.take(chunk)
                     self._check_stop()
@@ -92,12 +87,12 @@ class Fetcher:
                     origin = self._stream(source, found, staged, reading, pinned)
                     if found.size >= RESUME_FROM_BYTES:
                         _note(stage, name, pin, origin)
-                return reading.done(origin, resumed)
+                return Fetched(name, reading.done(), origin, resumed)
         # Whole, but what the source said of it was lost with the crash: ask again from the start.
         return self._once(source, stage, found, name, f"{pin}\n{uuid.uuid4()}", pinned)
 
     def _stream(
-        self, source: Source, found: SourceObject, staged: StagedFile, reading: _Reading, pinned: Origin | None
+        self, source: Source, found: SourceObject, staged: StagedFile, reading: Reading, pinned: Origin | None
     ) -> Origin:
         with source.open(found, staged.size, pinned) as stream:
             for chunk in stream.chunks():
@@ -110,31 +105,6 @@ class Fetcher:
     def _check_stop(self) -> None:
         if self.should_stop():
             raise StoppedError("stopped while fetching; what was fetched is kept for the next pass")
-
-
-class _Reading:
-    """Hash, size and head of a file while its bytes pass by."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._hash = hashlib.sha256()
-        self._size = 0
-        self._keep = (SIGN_FILE_BYTES + 1) if name == SIGN_FILE_NAME else 0
-        if RESULT_NAME.fullmatch(name):
-            self._keep = GZIP_PROBE_BYTES
-        self._head = bytearray()
-
-    def take(self, chunk: bytes) -> None:
-        self._hash.update(chunk)
-        self._size += len(chunk)
-        if len(self._head) < self._keep:
-            self._head += chunk[: self._keep - len(self._head)]
-
-    def done(self, origin: Origin, resumed: bool) -> Fetched:
-        head = bytes(self._head)
-        looked = look_at(head, len(head) == self._size) if RESULT_NAME.fullmatch(self._name) else None
-        kept = head if self._name == SIGN_FILE_NAME else b""
-        return Fetched(self._name, self._size, self._hash.hexdigest(), origin, kept, looked, resumed)
 
 
 def _note(stage: Stage, name: str, pin: str, origin: Origin) -> None:

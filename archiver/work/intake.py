@@ -62,9 +62,17 @@ class Intake:
     """Takes in deliveries of one *source*. *grace*: how long an incomplete one is waited for; None: not at all."""
 
     def __init__(
-        self, tools: Tools, source: Source, grace: timedelta | None, result: IntakeResult, tell: Tell
+        self,
+        tools: Tools,
+        source: Source,
+        grace: timedelta | None,
+        result: IntakeResult,
+        tell: Tell,
+        *,
+        by_import: bool = False,
     ) -> None:
         self._tools, self._source, self._grace, self._result, self._tell = tools, source, grace, result, tell
+        self._by_import = by_import
         self._ledger = tools.ledger
         self.watch = Watch(tools.ledger.deliveries, tools.ledger.evidence, tools.ledger.journal, tools.clock)
         self._running: dict[Future[_Outcome], tuple[Task, KnownDelivery | None]] = {}
@@ -95,7 +103,8 @@ class Intake:
         digest, now = delivery.listing_digest, self._tools.clock()
         if known is None or known.evidence_id is None:
             first = known.first_seen_at if known else now
-            return Task(self._source, delivery, first, self._grace_until(delivery, first))
+            until = self._grace_until(delivery, first)
+            return Task(self._source, delivery, first, until, by_import=self._by_import)
         if known.listing_digest == digest:
             if known.gone:
                 self._ledger.deliveries.note(self._source.name, [replace(known, gone=False)])
@@ -107,7 +116,7 @@ class Intake:
             return None
         noticed = (Finding.SOURCE_CHANGED, f"after revision {known.revision} was acquired: {change}")
         until = self._grace_until(delivery, now) if self._source.times_are_observed else None
-        return Task(self._source, delivery, now, until, known.revision + 1, [noticed])
+        return Task(self._source, delivery, now, until, known.revision + 1, [noticed], self._by_import)
 
     def _unfetched(self, known: KnownDelivery, change: Difference) -> None:
         """The folder changed, and nothing that a signature can cover did."""

@@ -19,7 +19,7 @@ from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
 from archiver.domain.paths import KEYS_FOLDER
 from archiver.domain.sign_file import SignFile
 from archiver.domain.times import format_time
-from archiver.errors import SourceError
+from archiver.errors import SourceError, StoreConflictError
 from archiver.ports import Alert, Clock, Journal, KeyAuthority, Keys, Store
 from archiver.verify.signature import KeyUnusableError, load_key, pem_pkcs1, pem_x509
 
@@ -50,6 +50,16 @@ class Admission:
 def key_folder(key: PublicKey) -> str:
     """Where a key lies in the archive."""
     return f"{KEYS_FOLDER}/{key.fingerprint}-{key.sha256[:16]}"
+
+
+def key_files(key: PublicKey) -> dict[str, bytes]:
+    """The files that a key is in the archive: path -> bytes. The PEM forms are what openssl reads."""
+    folder = key_folder(key)
+    return {
+        f"{folder}/public_key.der": key.der,
+        f"{folder}/public_key_pkcs1.pem": pem_pkcs1(key.der),
+        f"{folder}/public_key_x509.pem": pem_x509(key.der),
+    }
 
 
 def unusable(key: PublicKey) -> str:
@@ -86,23 +96,24 @@ class KeyKeeper:
                 entries.append(KeyRejected(at=self.clock(), key=key, provenance=provenance, detail=why))
                 continue
             new += all(held.key.sha256 != key.sha256 for held in self.keys.by_fingerprint(key.fingerprint))
-            self._archive(key, provenance)
+            try:
+                self._archive(key, provenance)
+            except StoreConflictError as error:
+                alerts.append(_altered(key, error))
             entries.append(KeyHarvested(at=self.clock(), key=key, sha256=key.sha256, provenance=provenance))
         if entries:
             self.journal.record(entries, alerts)
         return Admission(new, len(listed) - len(rejected) - new, tuple(rejected))
 
     def _archive(self, key: PublicKey, provenance: KeyProvenance) -> None:
-        folder = key_folder(key)
-        self.store.put(f"{folder}/public_key.der", key.der)
-        self.store.put(f"{folder}/public_key_pkcs1.pem", pem_pkcs1(key.der))
-        self.store.put(f"{folder}/public_key_x509.pem", pem_x509(key.der))
+        for path, data in key_files(key).items():
+            self.store.put(path, data)
         if not _is_on_record(self.keys, key, provenance):
             note = json.dumps(
                 {"key": to_json(key), "sha256": key.sha256, "provenance": to_json(provenance)}, indent=1
             )
             name = hashlib.sha256(note.encode()).hexdigest()[:16]
-            self.store.put(f"{folder}/provenance-{name}.json", note.encode() + b"\n")
+            self.store.put(f"{key_folder(key)}/provenance-{name}.json", note.encode() + b"\n")
 
 
 def _is_on_record(keys: Keys, key: PublicKey, provenance: KeyProvenance) -> bool:
@@ -112,6 +123,14 @@ def _is_on_record(keys: Keys, key: PublicKey, provenance: KeyProvenance) -> bool
         for held in keys.by_fingerprint(key.fingerprint)
         if held.key.sha256 == key.sha256
         for known in held.provenance
+    )
+
+
+def _altered(key: PublicKey, error: StoreConflictError) -> Alert:
+    return Alert(
+        cause=f"key_altered:{key.sha256}",
+        title=f"the archive's copy of public key {key.fingerprint} is altered",
+        text=f"{error}\nThe ledger holds the key as it was listed. See: archiver audit --all --repair",
     )
 
 

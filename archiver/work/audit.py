@@ -1,0 +1,180 @@
+"""One audit pass: items read again from the medium, judged, recorded one by one as they are done.
+
+What is due first comes first. Budgets end a pass between items; what was recorded stands, the rest stays due.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
+from typing import Final
+
+from archiver.domain.custody import EvidenceVerified
+from archiver.domain.due import next_audit
+from archiver.domain.verdict import Verdict
+from archiver.errors import StoppedError
+from archiver.ports import Alert, Clock, EvidenceRecord, Ledger, Progress, Selection, ShouldStop
+from archiver.work.alerts import alert_for
+from archiver.work.inspect import Inspection, Inspector
+from archiver.work.items import Tally, Tell, Trouble, Troubles, item_of
+from archiver.work.pool import in_order
+from archiver.work.repair import Repairer
+
+_BATCH: Final = 200
+"""Items whose rows are checked, and whose judgements are recorded, together."""
+
+_RECORD_AFTER: Final = 1.0
+"""Seconds that a judgement waits at most to be recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a pass ends early: None for never. Checked before an item is begun, so each pass gets somewhere."""
+
+    max_bytes: int | None = None
+    max_time: timedelta | None = None
+
+
+@dataclass
+class AuditResult:
+    """Figures of a pass. ``stopped_by``: ``max_bytes``, ``max_time``, ``signal`` or None."""
+
+    audited: int = 0
+    repaired: int = 0
+    seconds: float = 0.0
+    stopped_by: str | None = None
+    tally: Tally = field(default_factory=Tally)
+    troubles: Troubles = field(default_factory=Troubles)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Audits. ``occasion``: ``audit``, or ``key`` where items are judged because a key has come."""
+
+    ledger: Ledger
+    inspector: Inspector
+    clock: Clock
+    should_stop: ShouldStop
+    progress: Progress
+    threads: int
+    reverify_after: timedelta
+    repairer: Repairer | None = None
+    occasion: str = "audit"
+
+    def run(self, selection: Selection, tell: Tell, budget: Budget, *, due_first: bool) -> AuditResult:
+        """One pass over *selection*, the longest due first or in order of acquisition.
+
+        Raises LedgerError, StoreError; waits for another audit of the same ledger to end.
+        """
+        with self.ledger.locks.hold("audit"):
+            self.progress.begin("audit")
+            items = self.ledger.evidence.select(selection, oldest_due_first=due_first)
+            return _Pass(self, tell, budget).run(items)
+
+    def judge(self, records: Iterator[EvidenceRecord], tell: Tell) -> AuditResult:
+        """The same for *records*, without budget."""
+        with self.ledger.locks.hold("audit"):
+            return _Pass(self, tell, Budget()).run(records)
+
+
+class _Pass:
+    def __init__(self, audit: Audit, tell: Tell, budget: Budget) -> None:
+        self._audit, self._tell, self._budget = audit, tell, budget
+        self._result = AuditResult()
+        self._began = self._recorded_at = time.monotonic()
+        self._begun_bytes = 0
+        self._finished: list[Inspection] = []
+
+    def run(self, records: Iterator[EvidenceRecord]) -> AuditResult:
+        try:
+            for _, future in in_order(self._audit.threads, self._inspect, self._affordable(records), "audit"):
+                self._take(future)
+        finally:
+            self._record()
+        self._result.seconds = time.monotonic() - self._began
+        return self._result
+
+    def _affordable(self, records: Iterator[EvidenceRecord]) -> Iterator[tuple[EvidenceRecord, Sequence[str]]]:
+        """*records* with the ledger's disagreements about each, until a budget or a signal ends it."""
+        while batch := list(islice(records, _BATCH)):
+            disagreements = self._audit.ledger.evidence.disagreements_of([r.evidence.id for r in batch])
+            for record in batch:
+                self._result.stopped_by = self._stopped_by()
+                if self._result.stopped_by:
+                    return
+                self._begun_bytes += record.evidence.size
+                yield record, disagreements.get(record.evidence.id, ())
+
+    def _stopped_by(self) -> str | None:
+        budget = self._budget
+        if self._audit.should_stop():
+            return "signal"
+        if budget.max_bytes is not None and self._begun_bytes >= budget.max_bytes:
+            return "max_bytes"
+        if budget.max_time is not None and time.monotonic() - self._began >= budget.max_time.total_seconds():
+            return "max_time"
+        return None
+
+    def _inspect(self, item: tuple[EvidenceRecord, Sequence[str]]) -> Inspection:
+        return self._audit.inspector.inspect(*item)
+
+    def _take(self, future: Future[Inspection]) -> None:
+        try:
+            self._finished.append(future.result())
+        except StoppedError:
+            self._result.stopped_by = "signal"
+        if len(self._finished) >= _BATCH or time.monotonic() - self._recorded_at >= _RECORD_AFTER:
+            self._record()
+
+    def _record(self) -> None:
+        finished, self._finished = self._finished, []
+        self._recorded_at = time.monotonic()
+        entries: list[EvidenceVerified] = []
+        alerts: list[Alert] = []
+        for inspection in finished:
+            entry = self._entry(inspection, self._audit.occasion)
+            before = (*inspection.record.state.reasons, *inspection.record.state.findings)
+            evidence = inspection.record.evidence
+            entries.append(entry)
+            alerts += alert_for(evidence, inspection.judgement, before, self._audit.occasion, entry.at)
+        if entries:
+            self._audit.ledger.journal.record(entries, alerts)
+        for inspection in finished:
+            self._count(self._repaired(inspection))
+
+    def _entry(self, inspection: Inspection, occasion: str) -> EvidenceVerified:
+        evidence, verdict, now = inspection.record.evidence, inspection.judgement.verdict, self._audit.clock()
+        return EvidenceVerified(
+            at=now,
+            id=evidence.id,
+            occasion=occasion,
+            judgement=inspection.judgement,
+            key_sha256=inspection.key.key.sha256 if inspection.key else None,
+            next_audit_at=next_audit(evidence.id, now, verdict, self._audit.reverify_after),
+        )
+
+    def _repaired(self, inspection: Inspection) -> Inspection:
+        """What is to be said in the end: after repair and a second inspection, where these were possible."""
+        repairer = self._audit.repairer
+        if repairer is None or not (inspection.altered or inspection.altered_keys):
+            return inspection
+        evidence = inspection.record.evidence
+        outcome = repairer.repair(inspection)
+        if outcome.trouble:
+            self._result.troubles.add(Trouble(evidence.source, evidence.prefix, outcome.trouble, outcome.remedy))
+            return inspection
+        record = self._audit.ledger.evidence.get(evidence.id)
+        again = self._audit.inspector.inspect(record, self._audit.ledger.evidence.disagreements(evidence.id))
+        self._audit.ledger.journal.record([self._entry(again, "repair")])
+        self._result.repaired += 1
+        return again
+
+    def _count(self, inspection: Inspection) -> None:
+        self._result.audited += 1
+        self._result.tally.count(inspection.judgement.verdict, inspection.size)
+        if inspection.judgement.verdict is not Verdict.VERIFIED:
+            self._tell(item_of(inspection.record.evidence, inspection.judgement))

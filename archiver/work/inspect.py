@@ -1,0 +1,231 @@
+"""Inspection of one archived item: ledger, key file, sign file, signature, every byte, and strays. Records nothing.
+
+A deviation is read a second time, from the medium, before it counts: a cable is not a tamperer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from archiver.domain.delivery import parse_query_path
+from archiver.domain.evidence import EvidenceFile, FileRole
+from archiver.domain.keys import HeldKey
+from archiver.domain.limits import CHUNK_BYTES
+from archiver.domain.sign_file import SignFile
+from archiver.domain.verdict import Check, CheckResult, Finding, Judgement, Reason, judgement
+from archiver.errors import MediumError, StoppedError
+from archiver.ports import EvidenceIndex, EvidenceRecord, Progress, ShouldStop, Store
+from archiver.verify.findings import Circumstances
+from archiver.verify.recipe import Examination, ObservedFile, examine, judge
+from archiver.work.acquire import execution_time, hash_list_sha256, is_replay
+from archiver.work.keys import KeyRing, key_files
+from archiver.work.reading import Read, Reading
+from archiver.work.throttle import Throttle
+
+_READS: Final = 2
+"""How often a file is read before its deviation counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """One archived file as it was read: ``read`` is None where it is absent or *error* says why it was not read."""
+
+    file: EvidenceFile
+    read: Read | None
+    error: str = ""
+
+    @property
+    def altered(self) -> bool:
+        """True where it is not there any more, or its bytes are not those that were acquired."""
+        return not self.error and (self.read is None or self.read.sha256 != self.file.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found. ``altered``: files to repair; ``altered_keys``: archive paths of key files to repair."""
+
+    record: EvidenceRecord
+    judgement: Judgement
+    key: HeldKey | None
+    altered: tuple[FileState, ...]
+    altered_keys: tuple[str, ...]
+    ledger_agrees: bool
+    size: int
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """Inspects items; safe from several threads. ``from_medium``: cached pages are dropped before reading."""
+
+    store: Store
+    evidence: EvidenceIndex
+    ring: KeyRing
+    should_stop: ShouldStop
+    progress: Progress
+    throttle: Throttle
+    from_medium: bool = True
+
+    def inspect(self, record: EvidenceRecord, disagreements: Sequence[str]) -> Inspection:
+        """The judgement on *record* as it lies in the archive now; *disagreements*: within the ledger about it.
+
+        Raises StoppedError; everything else that goes wrong is part of the answer.
+        """
+        evidence = record.evidence
+        states = [self._read(file) for file in evidence.files]
+        examination = self._examine(record, states)
+        observed = [_observed(state) for state in states if state.file.role is not FileRole.SIGN_FILE]
+        times = [f.origin.last_modified for f in evidence.files if f.listed_sha256 and f.origin.last_modified]
+        around = Circumstances(
+            path=parse_query_path(evidence.prefix),
+            location=evidence.prefix,
+            execution_time=execution_time(examination, observed),
+            earliest_modified=min(times, default=None) if evidence.source_url.startswith("s3://") else None,
+            same_hash_list=self._replays(record, examination),
+        )
+        altered_keys = self._altered_key_files(examination.key)
+        judged = _with_archive(judge(examination, observed, around), states, altered_keys, self._strays(record))
+        self.progress.item(evidence.prefix)
+        return Inspection(
+            record=record,
+            judgement=_with_ledger(judged, disagreements),
+            key=examination.key,
+            altered=tuple(state for state in states if state.altered),
+            altered_keys=altered_keys,
+            ledger_agrees=not disagreements,
+            size=sum(state.read.size for state in states if state.read),
+        )
+
+    def _read(self, file: EvidenceFile) -> FileState:
+        state = FileState(file, None, "not read")
+        for _ in range(_READS):
+            try:
+                state = FileState(file, self._read_once(file))
+            except FileNotFoundError:
+                state = FileState(file, None)
+            except MediumError as error:
+                state = FileState(file, None, str(error))
+            if state.read is not None and not state.altered:
+                break
+        return state
+
+    def _read_once(self, file: EvidenceFile) -> Read:
+        reading = Reading(file.name)
+        with self.store.open(file.path, self.from_medium) as stream:
+            while chunk := _chunk(stream, file.path):
+                if self.should_stop():
+                    raise StoppedError("stopped while reading the archive; the item stays due")
+                reading.take(chunk)
+                self.throttle.passed(len(chunk))
+                self.progress.moved(len(chunk))
+        return reading.done()
+
+    def _examine(self, record: EvidenceRecord, states: Sequence[FileState]) -> Examination:
+        """Steps 1 to 3 on the archived sign file; a lost one is missing, not "unsigned"."""
+        state = next((s for s in states if s.file.role is FileRole.SIGN_FILE), None)
+        if state is None:
+            return examine(None, lambda _: ())
+        if state.read is None:
+            why = Reason.READ_ERROR if state.error else Reason.FILE_MISSING
+            return examine(None, lambda _: (), state.error or f"{state.file.path} is not there any more", why)
+        return examine(state.read.head, lambda sign_file: self._find(record, sign_file))
+
+    def _find(self, record: EvidenceRecord, sign_file: SignFile) -> Sequence[HeldKey]:
+        return self.ring.find(sign_file, record.evidence.region)
+
+    def _replays(self, record: EvidenceRecord, examination: Examination) -> list[str]:
+        if examination.sign_file is None:
+            return []
+        evidence = record.evidence
+        others = self.evidence.same_hash_list(hash_list_sha256(examination.sign_file))
+        return [
+            place
+            for other, query, place in others
+            if other != evidence.id and is_replay(query, place, evidence.query_id, evidence.prefix)
+        ]
+
+    def _altered_key_files(self, held: HeldKey | None) -> tuple[str, ...]:
+        """Files of the key's folder in the archive that do not hold what the ledger says they must."""
+        if held is None:
+            return ()
+        altered = []
+        for path, expected in key_files(held.key).items():
+            try:
+                with self.store.open(path, self.from_medium) as stream:
+                    same = stream.read(len(expected) + 1) == expected
+            except (FileNotFoundError, MediumError):
+                same = False
+            if not same:
+                altered.append(path)
+        return tuple(altered)
+
+    def _strays(self, record: EvidenceRecord) -> list[str]:
+        """Entries of the item's folder that were never acquired; folders of other items are none."""
+        folder = record.evidence.path
+        ours = {file.path for file in record.evidence.files}
+        strays = []
+        for entry in self.store.entries(folder):
+            path = f"{folder}/{entry.name}"
+            if path not in ours and not (entry.kind == "folder" and self.evidence.has_below(path)):
+                strays.append(f"{path} ({entry.kind})")
+        return strays
+
+
+def _chunk(stream: BinaryIO, path: str) -> bytes:
+    try:
+        return stream.read(CHUNK_BYTES)
+    except OSError as error:
+        raise MediumError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _observed(state: FileState) -> ObservedFile:
+    name = state.file.name
+    if state.read is None:
+        return ObservedFile(name, None, None, trouble=state.error, absent=not state.error)
+    return ObservedFile(name, state.read.size, state.read.sha256, state.read.contents)
+
+
+def _with_archive(
+    judged: Judgement, states: Sequence[FileState], altered_keys: Sequence[str], strays: Sequence[str]
+) -> Judgement:
+    """Adds the check ``archive``: every file as it was acquired, and nothing beside them."""
+    reasons: list[Reason] = []
+    troubles: list[str] = []
+    for state in states:
+        if state.error:
+            reasons.append(Reason.READ_ERROR)
+            troubles.append(f"{state.file.path} cannot be read: {state.error}")
+        elif state.read is None:
+            reasons += [Reason.ARCHIVE_ALTERED, Reason.FILE_MISSING]
+            troubles.append(f"{state.file.path} is not there any more")
+        elif state.altered:
+            reasons.append(Reason.ARCHIVE_ALTERED)
+            was, now = state.file, state.read
+            troubles.append(
+                f"{was.path} was acquired with SHA-256 {was.sha256} ({was.size} bytes) and has {now.sha256} "
+                f"({now.size} bytes)"
+            )
+    if altered_keys:
+        reasons.append(Reason.ARCHIVE_ALTERED)
+        troubles += [f"{path} is not the key that the ledger holds" for path in altered_keys]
+    only_unread = set(reasons) == {Reason.READ_ERROR}
+    result = CheckResult.UNKNOWN if only_unread else CheckResult.FAIL if reasons else CheckResult.PASS
+    detail = "; ".join(troubles[:20]) or "every file has the SHA-256 that it was acquired with"
+    extra = [Check(Finding.UNLISTED_FILE, CheckResult.FAIL, f"stray in the archive: {s}") for s in strays[:20]]
+    return judgement(
+        (*judged.reasons, *reasons),
+        (*judged.findings, *([Finding.UNLISTED_FILE] if strays else [])),
+        (*judged.checks, Check("archive", result, detail), *extra),
+        judged.files,
+    )
+
+
+def _with_ledger(judged: Judgement, disagreements: Sequence[str]) -> Judgement:
+    """Adds the check ``ledger``: what the rows say of the item against the events that made them."""
+    if not disagreements:
+        check = Check("ledger", CheckResult.PASS, "rows and custody events agree")
+        return judgement(judged.reasons, judged.findings, (*judged.checks, check), judged.files)
+    check = Check("ledger", CheckResult.FAIL, "; ".join(disagreements[:20]))
+    reasons = (*judged.reasons, Reason.LEDGER_ALTERED)
+    return judgement(reasons, judged.findings, (*judged.checks, check), judged.files)
