@@ -25,7 +25,7 @@ from archiver.domain.sign_file import (
 from archiver.domain.text import printable
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, Verdict, judgement
 from archiver.verify.contents import Contents
-from archiver.verify.findings import Circumstances, findings
+from archiver.verify.findings import Circumstances, Noticed, findings
 from archiver.verify.signature import KeyUnusableError, signature_holds
 
 FindKeys = Callable[[SignFile], Sequence[HeldKey]]
@@ -158,10 +158,18 @@ def judge(
         checks=(
             *examination.checks,
             check,
-            *(Check(finding, CheckResult.FAIL, detail) for finding, detail in noticed),
+            *_finding_checks(noticed),
         ),
         files=_results(examination, by_name),
     )
+
+
+def _finding_checks(noticed: Sequence[Noticed]) -> list[Check]:
+    """One check a finding, with everything that was noticed of its kind."""
+    details: dict[Finding, list[str]] = {}
+    for finding, detail in noticed:
+        details.setdefault(finding, []).append(detail)
+    return [Check(finding, CheckResult.FAIL, _shortened(found)) for finding, found in details.items()]
 
 
 def observed_names(observed: Sequence[ObservedFile]) -> list[str]:
@@ -196,9 +204,9 @@ def _files(examination: Examination, by_name: Mapping[str, ObservedFile]) -> tup
     return tuple(reasons), Check("files", result, _shortened(troubles))
 
 
-def _content_findings(examination: Examination, by_name: Mapping[str, ObservedFile]) -> list[tuple[Finding, str]]:
+def _content_findings(examination: Examination, by_name: Mapping[str, ObservedFile]) -> list[Noticed]:
     """Gzip state of the listed files; a plain copy of a gzip file is recognised, for it is so common."""
-    noticed: list[tuple[Finding, str]] = []
+    noticed: list[Noticed] = []
     for listed in examination.sign_file.files if examination.sign_file else ():
         found = by_name.get(listed.name)
         if found is None or found.contents is None or found.sha256 is None:
