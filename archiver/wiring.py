@@ -1,0 +1,222 @@
+"""From settings to ready use cases. The only room that knows every adapter; each is imported when it is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Final
+
+from archiver.actor import current_actor
+from archiver.adapters.files.folder_source import FolderSource
+from archiver.adapters.files.store import FolderStore
+from archiver.adapters.ledger.database import open_ledger
+from archiver.domain.custody import Actor
+from archiver.domain.evidence import Evidence
+from archiver.errors import UsageError
+from archiver.ports import KeyAuthority, Ledger, Messenger, Progress, Source
+from archiver.settings import Settings, SourceSettings
+from archiver.work.acquire import Acquirer
+from archiver.work.audit import Audit
+from archiver.work.fetch import Fetcher
+from archiver.work.import_ import Import
+from archiver.work.inspect import Inspector
+from archiver.work.intake import Tools
+from archiver.work.keys import KeyKeeper, KeyRing
+from archiver.work.repair import Repairer
+from archiver.work.sync import Plan, Sync
+from archiver.work.throttle import Throttle
+
+if TYPE_CHECKING:
+    from archiver.adapters.aws.session import AwsAccess
+
+FETCHES_AT_ONCE: Final = 16
+"""Deliveries that are fetched at once where ``[workers] threads`` is 0: they wait for the network, mostly."""
+
+
+def utc_now() -> datetime:
+    """The system's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class App:
+    """One ledger, one archive, and the use cases over them. ``stop`` ends all of them in good order."""
+
+    settings: Settings
+    ledger: Ledger
+    store: FolderStore
+    actor: Actor
+    stop: Event
+    progress: Progress
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """The configured sources by name, in their order; nothing is asked of them yet."""
+        return {source.name: self._source(source) for source in self.settings.sources}
+
+    def plans(self, names: Sequence[str] = ()) -> list[Plan]:
+        """How each source (or each of *names*) is synced. Raises UsageError for a name that is not configured."""
+        unknown = [name for name in names if name not in self.sources]
+        if unknown:
+            known = ", ".join(self.sources) or "none"
+            raise UsageError(f"no source is called {unknown[0]!r}", f"The configured ones are: {known}.")
+        return [
+            Plan(self.sources[s.name], s.grace, s.window, self.settings.schedule.full_sync_every)
+            for s in self.settings.sources
+            if not names or s.name in names
+        ]
+
+    @cached_property
+    def keeper(self) -> KeyKeeper:
+        """Takes keys in."""
+        return KeyKeeper(self.ledger.keys, self.ledger.journal, self.store, utc_now)
+
+    def ring(self, *, online: bool = True) -> KeyRing:
+        """Finds keys: in the ledger, and by asking where *online*."""
+        ask = self.authority if online else lambda _region: None
+        return KeyRing(self.ledger.keys, self.keeper, ask, utc_now)
+
+    def authority(self, region: str) -> KeyAuthority | None:
+        """Who answers ListPublicKeys for *region*: through the first source there, else the first with AWS access."""
+        candidates = [s for s in self.settings.sources if _has_aws(s)]
+        chosen = next((s for s in candidates if s.region == region), candidates[0] if candidates else None)
+        if chosen is None:
+            return None
+        from archiver.adapters.aws.cloudtrail import CloudTrailKeys
+
+        return CloudTrailKeys(self._access(chosen), region)
+
+    def authorities(self, regions: Sequence[str] = ()) -> list[KeyAuthority]:
+        """One for each of *regions*, or for each Region that a source names."""
+        wanted = regions or list(dict.fromkeys(s.region for s in self.settings.sources if s.region and _has_aws(s)))
+        return [authority for region in wanted if (authority := self.authority(region)) is not None]
+
+    def sync(self) -> Sync:
+        """The use case."""
+        return Sync(self.tools(self.ring()), self.stop.is_set)
+
+    def tools(self, ring: KeyRing) -> Tools:
+        """What takes deliveries in."""
+        acquirer = Acquirer(
+            store=self.store,
+            evidence=self.ledger.evidence,
+            ring=ring,
+            fetcher=self._fetcher,
+            clock=utc_now,
+            reverify_after=self.settings.audit.reverify_after,
+            min_free=self.settings.archive.min_free,
+        )
+        threads = self.settings.workers.threads or FETCHES_AT_ONCE
+        return Tools(self.ledger, acquirer, utc_now, self.progress, threads)
+
+    def audit(
+        self, *, occasion: str = "audit", from_medium: bool = True, repair: bool = False, online: bool = True
+    ) -> Audit:
+        """The use case. *online*: a key that is not on hand may be asked for."""
+        throttle = Throttle(self.settings.audit.max_bytes_per_second, self.stop)
+        inspector = Inspector(
+            store=self.store,
+            evidence=self.ledger.evidence,
+            ring=self.ring(online=online),
+            should_stop=self.stop.is_set,
+            progress=self.progress,
+            throttle=throttle,
+            from_medium=from_medium,
+        )
+        repairer = Repairer(self.store, self.ledger.journal, self._fetcher, self._source_of, utc_now)
+        return Audit(
+            ledger=self.ledger,
+            inspector=inspector,
+            clock=utc_now,
+            should_stop=self.stop.is_set,
+            progress=self.progress,
+            threads=self.settings.workers.threads or os.cpu_count() or 1,
+            reverify_after=self.settings.audit.reverify_after,
+            repairer=repairer if repair else None,
+            occasion=occasion,
+        )
+
+    def importer(self, name: str) -> Import:
+        """The use case for source *name*, which need not be configured."""
+
+        def source_at(above: str) -> Source:
+            return FolderSource(name, Path("/") / above)
+
+        return Import(self.tools(self.ring()), self.stop.is_set, source_at)
+
+    def messenger(self) -> Messenger | None:
+        """Who delivers alerts; None where no address is configured."""
+        if not self.settings.notify.urls:
+            return None
+        from archiver.adapters.notify import AppriseMessenger
+
+        return AppriseMessenger(self.settings.notify.addresses)
+
+    def close(self) -> None:
+        """Ends the ledger's connections."""
+        self.ledger.close()
+
+    @cached_property
+    def _fetcher(self) -> Fetcher:
+        return Fetcher(self.stop.is_set, self.progress, self.stop)
+
+    @cached_property
+    def _accesses(self) -> dict[str, AwsAccess]:
+        return {}
+
+    def _access(self, source: SourceSettings) -> AwsAccess:
+        """One access a source: its sessions and clients are kept."""
+        from archiver.adapters.aws.session import AwsAccess
+
+        if source.name not in self._accesses:
+            self._accesses[source.name] = AwsAccess(
+                profile=source.profile,
+                role_arn=source.role_arn,
+                external_id=source.external_id,
+                region=source.region,
+                endpoint_url=source.endpoint_url,
+                cloudtrail_endpoint_url=source.cloudtrail_endpoint_url,
+                connections=max(32, self.settings.workers.threads),
+            )
+        return self._accesses[source.name]
+
+    def _source(self, source: SourceSettings) -> Source:
+        if not source.is_s3:
+            return FolderSource(source.name, source.path, source.region)
+        from archiver.adapters.aws.s3_source import S3Source
+
+        accounts = frozenset(source.accounts)
+        return S3Source(source.name, source.bucket, source.prefix, self._access(source), accounts)
+
+    def _source_of(self, evidence: Evidence) -> Source | None:
+        """Where an item can be fetched again: its configured source, or the folder that it was imported from."""
+        configured = self.sources.get(evidence.source)
+        if configured is not None and configured.url == evidence.source_url:
+            return configured
+        if evidence.source_url.startswith("file://"):
+            from archiver.settings_values import file_path
+
+            return FolderSource(evidence.source, Path(file_path(evidence.source_url)), evidence.region)
+        return configured
+
+
+def _has_aws(source: SourceSettings) -> bool:
+    """True where AWS may be asked through *source*: a bucket, or a folder for which access is configured."""
+    return source.is_s3 or any((source.profile, source.role_arn, source.cloudtrail_endpoint_url))
+
+
+def open_app(settings: Settings, stop: Event, progress: Progress, environ: Mapping[str, str] = os.environ) -> App:
+    """Opens ledger and archive. Raises SchemaError, LedgerError, StoreError, each with what to do."""
+    actor = current_actor()
+    ledger = open_ledger(settings.ledger.dsn, actor)
+    try:
+        return App(settings, ledger, FolderStore(settings.archive.path), actor, stop, progress, environ)
+    except BaseException:
+        ledger.close()
+        raise
