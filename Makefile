@@ -1,0 +1,75 @@
+# make demo   see the whole job, nothing needed but Python and this folder
+# make test   every test, in a venv of its own
+# make check  lint, types and tests
+#
+# PYTHON=python3.13 VENV=.venv-3.13 make test    another interpreter, beside the first
+
+PYTHON ?= python3
+VENV ?= .venv
+UV ?= uv
+DEMO_ARGS ?=
+PYTEST_ARGS ?= -n 2
+
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK := $(UV) pip compile pyproject.toml requirements/build.in --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test quick lint format check lock clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/archiver demo $(DEMO_ARGS)
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The part that needs no server and no process: seconds.
+quick: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/property tests/architecture
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint test
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "archiver needs Python 3.11 or later, and '$(PYTHON)' is not (or not there): name one," >&2; \
+		echo "as in: make PYTHON=python3.12 VENV=$(VENV) $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -f $@; \
+		echo "'$(PYTHON)' cannot make a venv: on Debian and Ubuntu, apt install python3-venv" >&2; exit 1; }
+
+# The lock files hold every package with its hashes; hatchling is among them, so that nothing is fetched to build.
+# The project itself is installed editable: changed code needs no new install.
+$(VENV)/demo.stamp: requirements/demo.txt pyproject.toml | $(BIN)/python
+	@echo "installing what the demo needs into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r requirements/demo.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "installing what the tests need into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Newest versions that pyproject.toml allows, the same ones in all three files, for every platform and Python 3.11+.
+lock:
+	$(LOCK) --all-extras --output-file requirements/dev.txt
+	$(LOCK) --extra demo --constraint requirements/dev.txt --output-file requirements/demo.txt
+	$(LOCK) --extra postgres --extra notify --constraint requirements/dev.txt \
+		--output-file requirements/runtime.txt
+
+clean:
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
