@@ -331,6 +331,19 @@ class EvidenceIndex(Protocol):
         """Custody events, oldest first: of one item, or all."""
         ...
 
+    def disagreements(self, evidence_id: str) -> Sequence[str]:
+        """Every way in which the item's rows differ from the bodies of its custody events; empty: none.
+
+        In words that name table and column. Looked at: its evidence, files and verifications rows, what is said
+        of it now, the row of each key it was judged with (which must be on record), and the events themselves:
+        one that is missing, one whose columns are not its body's, one whose body is not canonical.
+        """
+        ...
+
+    def disagreements_of(self, evidence_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """:meth:`disagreements` of many items in few queries: only those that have any."""
+        ...
+
     def has_below(self, folder: str) -> bool:
         """True if some item's ``path`` lies inside the archive folder *folder*."""
         ...

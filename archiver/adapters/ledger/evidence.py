@@ -1,0 +1,256 @@
+"""Reading what is archived: one item, or all that meet a condition, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from archiver.adapters.ledger.connection import Database
+from archiver.adapters.ledger.disagreements import disagreements
+from archiver.adapters.ledger.naming import resolve
+from archiver.adapters.ledger.rows import evidence_of, reading, state_of
+from archiver.adapters.ledger.statements import chunks, rows_of, starts_with
+from archiver.adapters.ledger.stored import plain_moment, plain_text, plain_time, stored_text, stored_time
+from archiver.adapters.ledger.tables import (
+    custody_events,
+    deliveries,
+    evidence,
+    evidence_state,
+    files,
+    judged_at,
+    sources,
+)
+from archiver.domain.verdict import Verdict
+from archiver.errors import UnknownEvidenceError
+from archiver.ports import CustodyEvent, EvidenceRecord, Selection, Totals
+
+_PAGE: Final = 200
+_ITEMS_AT_ONCE: Final = 20
+"""Items whose files are read together; one item may have 20,000."""
+_EVENTS_PAGE: Final = 200
+_MOST_ALIKE: Final = 50
+
+Head = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """By which pair of columns a walk goes, and where it is not to look."""
+
+    moment: sa.ColumnElement[str]
+    item: sa.ColumnElement[str]
+    conditions: tuple[sa.ColumnElement[bool], ...]
+
+
+class SqlEvidenceIndex:
+    """``ports.EvidenceIndex``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, evidence_id: str) -> EvidenceRecord:
+        """See ``ports.EvidenceIndex``."""
+        with self._database.snapshot() as connection:
+            heads = rows_of(connection, _HEADS.where(evidence.c.id == stored_text(evidence_id)))
+            records = _whole(connection, heads)
+        if not records:
+            raise UnknownEvidenceError(f"no evidence has the ID {evidence_id}")
+        return records[0]
+
+    def resolve(self, text: str) -> str:
+        """See ``ports.EvidenceIndex``."""
+        with self._database.snapshot() as connection:
+            return resolve(connection, text)
+
+    def select(self, selection: Selection, oldest_due_first: bool = False) -> Iterator[EvidenceRecord]:
+        """See ``ports.EvidenceIndex``. By due time, what is judged after the walk began is not visited again."""
+        order = self._order(selection, oldest_due_first)
+        if selection.ids is None:
+            return self._walk(order)
+        return self._those(order, selection.ids)
+
+    def awaiting_key(self) -> Iterator[EvidenceRecord]:
+        """See ``ports.EvidenceIndex``."""
+        state = evidence_state.c
+        return self._walk(_Order(state.acquired_at, state.evidence_id, (state.awaiting_key,)))
+
+    def _order(self, selection: Selection, oldest_due_first: bool) -> _Order:
+        """Both tables know acquired_at and the ID: taken from the one whose index serves the conditions."""
+        state = evidence_state.c
+        by_place = selection.source is not None or selection.account is not None
+        acquired, item = (
+            (evidence.c.acquired_at, evidence.c.id) if by_place else (state.acquired_at, state.evidence_id)
+        )
+        conditions: list[sa.ColumnElement[bool]] = []
+        if selection.verdict is not None:
+            conditions.append(state.verdict == selection.verdict.value)
+        if selection.source is not None:
+            conditions.append(evidence.c.source == stored_text(selection.source))
+        if selection.account is not None:
+            conditions.append(evidence.c.account == stored_text(selection.account))
+        if selection.since is not None:
+            conditions.append(acquired >= stored_time(selection.since))
+        if selection.until is not None:
+            conditions.append(acquired < stored_time(selection.until))
+        if selection.id_range is not None:
+            conditions += [item >= selection.id_range[0], item < selection.id_range[1]]
+        if selection.due_at is not None:
+            conditions.append(state.next_audit_at <= stored_time(selection.due_at))
+        if not oldest_due_first:
+            return _Order(acquired, item, tuple(conditions))
+        with self._database.read() as connection:
+            last = connection.scalar(sa.select(sa.func.max(custody_events.c.seq)))
+        conditions.append(state.judged_seq <= (-1 if last is None else last))
+        return _Order(state.next_audit_at, state.evidence_id, tuple(conditions))
+
+    def _walk(self, order: _Order) -> Iterator[EvidenceRecord]:
+        """Pages by (moment, ID): no transaction is open while the caller works."""
+        place = (order.moment.label("moment"), order.item.label("item"))
+        statement = _HEADS.add_columns(*place).where(*order.conditions)
+        statement = statement.order_by(order.moment, order.item).limit(_PAGE)
+        page = statement
+        while True:
+            with self._database.read() as connection:
+                heads = rows_of(connection, page)
+            yield from self._loaded(heads)
+            if len(heads) < _PAGE:
+                return
+            last = heads[-1]
+            page = statement.where(sa.tuple_(order.moment, order.item) > sa.tuple_(last["moment"], last["item"]))
+
+    def _those(self, order: _Order, ids: Sequence[str]) -> Iterator[EvidenceRecord]:
+        """The items called *ids*: their order is found first, for there is no page of arbitrary IDs."""
+        found: list[tuple[str, str]] = []
+        for chunk in chunks({stored_text(item) for item in ids}):
+            statement = _HEADS.with_only_columns(order.moment, order.item)
+            with self._database.read() as connection:
+                rows = connection.execute(statement.where(evidence.c.id.in_(chunk), *order.conditions)).all()
+            found.extend((moment, item) for moment, item in rows)
+        for page in chunks(item for _, item in sorted(found)):
+            with self._database.read() as connection:
+                heads = rows_of(connection, _HEADS.where(evidence.c.id.in_(page)))
+            by_id = {head["id"]: head for head in heads}
+            yield from self._loaded([by_id[item] for item in page if item in by_id])
+
+    def _loaded(self, heads: Sequence[Head]) -> Iterator[EvidenceRecord]:
+        for some in chunks(heads, _ITEMS_AT_ONCE):
+            with self._database.read() as connection:
+                records = _whole(connection, some)
+            yield from records
+
+    def same_hash_list(self, hash_list_sha256: str) -> Sequence[tuple[str, str | None, str]]:
+        """See ``ports.EvidenceIndex``."""
+        statement = (
+            sa.select(evidence.c.id, evidence.c.query_id, evidence.c.source, evidence.c.prefix)
+            .where(evidence.c.hash_list_sha256 == stored_text(hash_list_sha256))
+            .order_by(evidence.c.acquired_at, evidence.c.id)
+            .limit(_MOST_ALIKE)
+        )
+        with self._database.read() as connection:
+            rows = rows_of(connection, statement)
+        with reading("evidence", "with that hash list"):
+            return [
+                (
+                    plain_text(row["id"]),
+                    None if row["query_id"] is None else plain_text(row["query_id"]),
+                    f"{plain_text(row['source'])}/{plain_text(row['prefix'])}",
+                )
+                for row in rows
+            ]
+
+    def events(self, evidence_id: str | None = None) -> Iterator[CustodyEvent]:
+        """See ``ports.EvidenceIndex``."""
+        statement = sa.select(custody_events).order_by(custody_events.c.seq).limit(_EVENTS_PAGE)
+        if evidence_id is not None:
+            statement = statement.where(custody_events.c.evidence_id == stored_text(evidence_id))
+        last = -1
+        while True:
+            with self._database.read() as connection:
+                rows = rows_of(connection, statement.where(custody_events.c.seq > last))
+            yield from map(_event_of, rows)
+            if len(rows) < _EVENTS_PAGE:
+                return
+            last = rows[-1]["seq"]
+
+    def disagreements(self, evidence_id: str) -> Sequence[str]:
+        """See ``ports.EvidenceIndex``."""
+        return self.disagreements_of([evidence_id]).get(evidence_id, ())
+
+    def disagreements_of(self, evidence_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """See ``ports.EvidenceIndex``."""
+        found: dict[str, Sequence[str]] = {}
+        for some in chunks(evidence_ids, _ITEMS_AT_ONCE):
+            with self._database.snapshot() as connection:
+                found |= disagreements(connection, some)
+        return found
+
+    def has_below(self, folder: str) -> bool:
+        """See ``ports.EvidenceIndex``."""
+        below = folder.rstrip("/") + "/"
+        statement = sa.select(sa.literal(1)).where(*starts_with(evidence.c.path, below)).limit(1)
+        with self._database.read() as connection:
+            return connection.scalar(statement) is not None
+
+    def totals(self, now: datetime, reverify_after_seconds: float) -> Totals:
+        """See ``ports.EvidenceIndex``."""
+        state = evidence_state.c
+        latest = stored_time(now - timedelta(seconds=reverify_after_seconds))
+        judged = judged_at(evidence_state)
+        by_verdict = sa.select(
+            state.verdict, sa.func.count().label("items"), sa.func.sum(state.size).label("size")
+        ).group_by(state.verdict)
+        count = sa.select(sa.func.count())
+        with self._database.snapshot() as connection:
+            rows = rows_of(connection, by_verdict)
+            pending = connection.scalar(count.select_from(deliveries).where(deliveries.c.evidence_id.is_(None)))
+            overdue = connection.scalar(count.select_from(evidence_state).where(judged < latest))
+            oldest = connection.scalar(sa.select(sa.func.min(judged)))
+            synced = connection.scalar(sa.select(sa.func.max(sources.c.last_sync_at)))
+            last = connection.scalar(sa.select(sa.func.max(custody_events.c.seq)))
+        with reading("evidence_state", "of some item"):
+            found = {Verdict(row["verdict"]): row["items"] for row in rows}
+            return Totals(
+                by_verdict={verdict: found.get(verdict, 0) for verdict in _JUDGED},
+                pending=pending or 0,
+                size=int(sum(row["size"] for row in rows)),
+                overdue=overdue or 0,
+                oldest_audit_at=plain_moment(oldest),
+                last_sync_at=plain_moment(synced),
+                events=0 if last is None else last + 1,
+            )
+
+
+_JUDGED: Final = (Verdict.VERIFIED, Verdict.FAILED, Verdict.INDETERMINATE)
+_STATE_COLUMNS: Final = [column for column in evidence_state.c if column.name != "acquired_at"]
+_HEADS: Final = sa.select(evidence, *_STATE_COLUMNS).join(
+    evidence_state, evidence_state.c.evidence_id == evidence.c.id
+)
+
+
+def _whole(connection: Connection, heads: Sequence[Head]) -> list[EvidenceRecord]:
+    """*heads* with their files, in their order."""
+    ids = [head["id"] for head in heads]
+    found = rows_of(
+        connection,
+        sa.select(files).where(files.c.evidence_id.in_(ids)).order_by(files.c.evidence_id, files.c.position),
+    )
+    by_item: dict[str, list[Head]] = {}
+    for row in found:
+        by_item.setdefault(row["evidence_id"], []).append(row)
+    return [EvidenceRecord(evidence_of(head, by_item.get(head["id"], [])), state_of(head)) for head in heads]
+
+
+def _event_of(row: Mapping[str, Any]) -> CustodyEvent:
+    with reading("custody_events", row["seq"]):
+        return CustodyEvent(
+            seq=row["seq"],
+            at=plain_time(row["at"]),
+            kind=plain_text(row["kind"]),
+            evidence_id=None if row["evidence_id"] is None else plain_text(row["evidence_id"]),
+            body=row["body"],
+        )

@@ -1,0 +1,64 @@
+"""Statements that both databases understand and SQLAlchemy spells differently for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from archiver.adapters.ledger.stored import after_prefix, stored_text
+from archiver.adapters.ledger.tables import INDEXED_CHARS, head_of
+
+CHUNK: Final = 500
+"""Values in one IN list."""
+
+Value = TypeVar("Value")
+Insert = postgresql.Insert | sqlite.Insert
+
+
+def insert(connection: Connection, table: sa.Table) -> Insert:
+    """An INSERT that knows ON CONFLICT."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def put_new(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts *rows*; those whose key stands there already are left out."""
+    if rows:
+        connection.execute(insert(connection, table).on_conflict_do_nothing(), [dict(row) for row in rows])
+
+
+def put(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts *rows*."""
+    if rows:
+        connection.execute(sa.insert(table), [dict(row) for row in rows])
+
+
+def rows_of(connection: Connection, statement: sa.Select[Any]) -> list[Mapping[str, Any]]:
+    """Every row of the answer, by column name."""
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def chunks(values: Iterable[Value], size: int = CHUNK) -> Iterator[list[Value]]:
+    """*values* in lists of at most *size*."""
+    rest = iter(values)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def starts_with(column: sa.ColumnElement[str], prefix: str) -> list[sa.ColumnElement[bool]]:
+    """Conditions for *column* (a path with an index on its head) to start with *prefix*, as a range."""
+    stored = stored_text(prefix)
+    conditions = within(column, stored)
+    return within(head_of(column), stored[:INDEXED_CHARS]) + conditions
+
+
+def within(column: sa.ColumnElement[str], stored: str) -> list[sa.ColumnElement[bool]]:
+    """Conditions for *column* to start with *stored*, as a range of its index."""
+    after = after_prefix(stored)
+    return [column >= stored] + ([] if after is None else [column < after])
