@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,12 +15,14 @@ from archiver.actor import current_actor
 from archiver.adapters.files.folder_source import FolderSource
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import open_ledger
+from archiver.adapters.log_messenger import LogMessenger
 from archiver.domain.custody import Actor
 from archiver.domain.evidence import Evidence
-from archiver.errors import UsageError
+from archiver.errors import BusyError, UsageError
 from archiver.ports import KeyAuthority, Ledger, Messenger, Progress, Source
 from archiver.settings import Settings, SourceSettings
 from archiver.work.acquire import Acquirer
+from archiver.work.alerts import deliver
 from archiver.work.audit import Audit
 from archiver.work.fetch import Fetcher
 from archiver.work.import_ import Import
@@ -53,7 +55,8 @@ class App:
     actor: Actor
     stop: Event
     progress: Progress
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    accesses: dict[str, AwsAccess] = field(default_factory=dict)
+    """How AWS is reached, by source: made when needed, and kept for their sessions and clients."""
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -80,7 +83,7 @@ class App:
     def ring(self, *, online: bool = True) -> KeyRing:
         """Finds keys: in the ledger, and by asking where *online*."""
         ask = self.authority if online else lambda _region: None
-        return KeyRing(self.ledger.keys, self.keeper, ask, utc_now)
+        return KeyRing(self.ledger.keys.by_fingerprint, self.keeper.admit, ask, utc_now)
 
     def authority(self, region: str) -> KeyAuthority | None:
         """Who answers ListPublicKeys for *region*: through the first source there, else the first with AWS access."""
@@ -150,13 +153,21 @@ class App:
 
         return Import(self.tools(self.ring()), self.stop.is_set, source_at)
 
-    def messenger(self) -> Messenger | None:
-        """Who delivers alerts; None where no address is configured."""
+    def messenger(self) -> Messenger:
+        """Who delivers alerts: the configured addresses, else the log."""
         if not self.settings.notify.urls:
-            return None
+            return LogMessenger()
         from archiver.adapters.notify import AppriseMessenger
 
         return AppriseMessenger(self.settings.notify.addresses)
+
+    def send_alerts(self) -> tuple[int, int]:
+        """Delivers what is queued: (delivered, failed). Nothing where another process is just doing so."""
+        try:
+            with self.ledger.locks.hold("alerts", wait=False):
+                return deliver(self.ledger.outbox, self.messenger(), utc_now)
+        except BusyError:
+            return 0, 0
 
     def close(self) -> None:
         """Ends the ledger's connections."""
@@ -166,16 +177,11 @@ class App:
     def _fetcher(self) -> Fetcher:
         return Fetcher(self.stop.is_set, self.progress, self.stop)
 
-    @cached_property
-    def _accesses(self) -> dict[str, AwsAccess]:
-        return {}
-
     def _access(self, source: SourceSettings) -> AwsAccess:
-        """One access a source: its sessions and clients are kept."""
         from archiver.adapters.aws.session import AwsAccess
 
-        if source.name not in self._accesses:
-            self._accesses[source.name] = AwsAccess(
+        if source.name not in self.accesses:
+            self.accesses[source.name] = AwsAccess(
                 profile=source.profile,
                 role_arn=source.role_arn,
                 external_id=source.external_id,
@@ -184,7 +190,7 @@ class App:
                 cloudtrail_endpoint_url=source.cloudtrail_endpoint_url,
                 connections=max(32, self.settings.workers.threads),
             )
-        return self._accesses[source.name]
+        return self.accesses[source.name]
 
     def _source(self, source: SourceSettings) -> Source:
         if not source.is_s3:
@@ -211,12 +217,12 @@ def _has_aws(source: SourceSettings) -> bool:
     return source.is_s3 or any((source.profile, source.role_arn, source.cloudtrail_endpoint_url))
 
 
-def open_app(settings: Settings, stop: Event, progress: Progress, environ: Mapping[str, str] = os.environ) -> App:
+def open_app(settings: Settings, stop: Event, progress: Progress) -> App:
     """Opens ledger and archive. Raises SchemaError, LedgerError, StoreError, each with what to do."""
     actor = current_actor()
     ledger = open_ledger(settings.ledger.dsn, actor)
     try:
-        return App(settings, ledger, FolderStore(settings.archive.path), actor, stop, progress, environ)
+        return App(settings, ledger, FolderStore(settings.archive.path), actor, stop, progress)
     except BaseException:
         ledger.close()
         raise

@@ -49,7 +49,10 @@ def signature_holds(der: bytes, signature: bytes, signed: bytes) -> bool:
 
 
 def pem_pkcs1(der: bytes) -> bytes:
-    """The key as ``BEGIN RSA PUBLIC KEY`` (PKCS#1), as ``openssl rsa -RSAPublicKey_in`` reads it. Raises :class:`KeyUnusableError`."""
+    """The key as ``BEGIN RSA PUBLIC KEY`` (PKCS#1), which ``openssl rsa -RSAPublicKey_in`` reads.
+
+    Raises :class:`KeyUnusableError`.
+    """
     return load_key(der).public_bytes(Encoding.PEM, PublicFormat.PKCS1)
 
 

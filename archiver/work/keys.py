@@ -34,6 +34,12 @@ HARVEST_AHEAD: Final = timedelta(days=35)
 _ASK_AGAIN: Final = timedelta(minutes=10)
 """An answer without the key stands this long: a million unsigned claims must not become a million requests."""
 
+Held = Callable[[str], Sequence[HeldKey]]
+"""Fingerprint -> the keys on hand that bear it."""
+
+Admit = Callable[[Sequence[PublicKey], KeyProvenance], object]
+"""Takes in keys as an authority has listed them."""
+
 Authorities = Callable[[str], KeyAuthority | None]
 """Region -> who answers for it, None where nobody may be asked (offline)."""
 
@@ -144,30 +150,49 @@ def _rejection(key: PublicKey, provenance: KeyProvenance, why: str) -> Alert:
 
 
 @dataclass
+class KeyBox:
+    """Keys that are only held while a command runs, unchecked: what they are is for the recipe to say."""
+
+    _held: dict[str, list[HeldKey]] = field(default_factory=dict)
+
+    def held(self, fingerprint: str) -> Sequence[HeldKey]:
+        """Those that their lists call *fingerprint*."""
+        return self._held.get(fingerprint, ())
+
+    def admit(self, listed: Sequence[PublicKey], provenance: KeyProvenance) -> None:
+        """Takes *listed* in as they are."""
+        for key in listed:
+            self._held.setdefault(key.claimed_fingerprint, []).append(HeldKey(key, (provenance,)))
+
+
+@dataclass
 class KeyRing:
     """Finds the key that a sign file names: on hand, or by asking. Safe from several threads.
 
+    ``held``: the keys on hand by fingerprint; ``admit``: takes in what an authority has answered;
+    ``ask_first``: a Region that the user named.
     ``troubles``: what went wrong while asking, by Region; for the pass to report.
     """
 
-    keys: Keys
-    keeper: KeyKeeper
+    held: Held
+    admit: Admit
     authorities: Authorities
     clock: Clock
+    ask_first: str | None = None
     troubles: dict[str, SourceError] = field(default_factory=dict)
     _asked: dict[tuple[str, date], datetime] = field(default_factory=dict)
     _suspect: dict[str, list[HeldKey]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, sign_file: SignFile, source_region: str | None) -> Sequence[HeldKey]:
-        """Every key known by the sign file's fingerprint; asks *source_region* first, then the claimed one."""
+        """Every key known by the sign file's fingerprint; asks *source_region*, then the claimed one."""
         fingerprint = sign_file.claims.fingerprint
-        if held := self.keys.by_fingerprint(fingerprint):
+        if held := self.held(fingerprint):
             return held
-        regions = dict.fromkeys(r for r in (source_region, sign_file.claims.region) if r)
+        regions = dict.fromkeys(r for r in (self.ask_first, source_region, sign_file.claims.region) if r)
         for region in regions:
             self._ask(region, sign_file.claims.query_complete_time)
-            if held := self.keys.by_fingerprint(fingerprint):
+            if held := self.held(fingerprint):
                 return held
         return self._suspect.get(fingerprint, [])
 
@@ -185,7 +210,7 @@ class KeyRing:
             except SourceError as error:
                 self.troubles[region] = error
                 return
-            self.keeper.admit(listed, provenance)
+            self.admit(listed, provenance)
             for key in listed:
                 if unusable(key):
                     held = HeldKey(key, (provenance,))

@@ -1,0 +1,33 @@
+"""``archiver ledger``: the ledger's own upkeep."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from archiver.cli.context import Cli, pass_cli
+from archiver.cli.output import say
+
+
+@click.group("ledger")
+def command() -> None:
+    """Make the ledger, or bring its schema up to this version."""
+
+
+@command.command("upgrade")
+@pass_cli
+def upgrade(cli: Cli) -> int:
+    """Make what the configuration names and is missing (ledger, archive folder, signing key); upgrade the schema.
+
+    Safe to repeat: what is there and current stays as it is.
+    """
+    from archiver.actor import current_actor
+    from archiver.provision import provision
+
+    made = provision(cli.settings(), current_actor(), datetime.now(UTC), cli.environ)
+    for line in made:
+        say(f"made {line}")
+    if not made:
+        say("nothing to do: ledger, archive and signing key are there and current")
+    return 0
