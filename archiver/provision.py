@@ -30,12 +30,6 @@ def _archive(settings: Settings) -> list[str]:
 
 
 def _ledger(settings: Settings, actor: Actor, now: datetime) -> list[str]:
-    file = settings.ledger.sqlite_path
-    if file is not None:
-        try:
-            file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{file.parent}: the ledger's folder cannot be made: {error.strerror}") from error
     result = upgrade(settings.ledger.dsn, actor, now)
     if result.before == result.after:
         return []

@@ -24,7 +24,6 @@ from pydantic import (
     model_validator,
 )
 
-from archiver.domain.paths import RESERVED_NAMES
 from archiver.domain.sign_file import REGION_NAME
 from archiver.domain.text import printable
 from archiver.settings_input import RawSettings, explain, gather, merge
@@ -34,6 +33,7 @@ from archiver.settings_values import (
     check_endpoint_url,
     check_ledger_url,
     check_signing_key,
+    check_source_name,
     check_source_url,
     file_path,
     has_password,
@@ -46,19 +46,10 @@ from archiver.settings_values import (
     without_password,
 )
 
-_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _ACCOUNT = re.compile(r"\d{12,16}", re.ASCII)
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _ORIGIN = re.compile(r"[!-*,-~]{1,255}", re.ASCII)
-
-
-def _source_name(name: str) -> str:
-    if _SOURCE_NAME.fullmatch(name) is None:
-        raise ValueError("1 to 63 of a-z, 0-9, dot, underscore and hyphen are wanted, a letter or digit first")
-    if name in RESERVED_NAMES:
-        raise ValueError(f"{name!r} is a folder of the archive itself: choose another name")
-    return name
 
 
 def _region(region: str) -> str:
@@ -155,7 +146,7 @@ class ArchiveSettings(_Section):
 class SourceSettings(_Section):
     """One ``[[sources]]``. ``window``: how far back days are listed again; ``grace``: time a delivery may take."""
 
-    name: Annotated[str, AfterValidator(_source_name)]
+    name: Annotated[str, AfterValidator(check_source_name)]
     url: Annotated[str, AfterValidator(check_source_url)]
     region: Annotated[str, AfterValidator(_region)] | None = None
     profile: Annotated[str, Field(min_length=1, max_length=255)] | None = None

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from archiver.domain.paths import RESERVED_NAMES
 from archiver.domain.text import printable
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
@@ -27,6 +28,7 @@ _BYTES: Final = {"b": 1} | {
 _SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,6}))? ?([A-Za-z]{0,3})", re.ASCII)
 
 _BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _CREDENTIAL = re.compile(r"credential:[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
 _WEEKDAY_NUMBER = re.compile(r"(?:^|[,-])[0-9]", re.ASCII)
 
@@ -136,6 +138,15 @@ def s3_place(url: str) -> tuple[str, str]:
         )
     prefix = prefix.strip("/")
     return bucket, f"{prefix}/" if prefix else ""
+
+
+def check_source_name(name: str) -> str:
+    """*name*, if a source may be called that: it is a folder's name in the archive."""
+    if _SOURCE_NAME.fullmatch(name) is None:
+        raise ValueError("1 to 63 of a-z, 0-9, dot, underscore and hyphen are wanted, a letter or digit first")
+    if name in RESERVED_NAMES:
+        raise ValueError(f"{name!r} is a folder of the archive itself: choose another name")
+    return name
 
 
 def check_source_url(url: str) -> str:
