@@ -11,6 +11,9 @@ class LogMessenger:
     """Implements :class:`archiver.ports.Messenger`."""
 
     def send(self, title: str, text: str) -> Collection[str]:
-        """One warning; nobody can refuse it."""
-        structlog.get_logger().warning("alert", title=title, text=text)
+        """One warning, its details with ``-v``: the ledger holds them. Nobody can refuse it."""
+        log = structlog.get_logger()
+        log.warning(f"alert: {title}")
+        for line in text.splitlines():
+            log.info(f"  {line}")
         return ()
