@@ -16,9 +16,9 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
-    PlainValidator,
     SecretStr,
     ValidationError,
     model_validator,
@@ -93,11 +93,11 @@ def _apprise_url(url: str) -> str:
     return url
 
 
-Duration = Annotated[timedelta, PlainValidator(parse_duration)]
-PositiveDuration = Annotated[timedelta, PlainValidator(parse_positive_duration)]
-Timing = Annotated[timedelta | Cron, PlainValidator(parse_timing)]
-Size = Annotated[int, PlainValidator(parse_size)]
-Rate = Annotated[int, PlainValidator(parse_rate)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+PositiveDuration = Annotated[timedelta, BeforeValidator(parse_positive_duration)]
+Timing = Annotated[timedelta | Cron, BeforeValidator(parse_timing)]
+Size = Annotated[int, BeforeValidator(parse_size)]
+Rate = Annotated[int, BeforeValidator(parse_rate)]
 Endpoint = Annotated[str, AfterValidator(check_endpoint_url)]
 
 
@@ -154,7 +154,7 @@ class SourceSettings(_Section):
     external_id: Annotated[str, AfterValidator(_external_id)] | None = None
     endpoint_url: Endpoint | None = None
     cloudtrail_endpoint_url: Endpoint | None = None
-    accounts: tuple[Annotated[str, PlainValidator(_account)], ...] = ()
+    accounts: tuple[Annotated[str, BeforeValidator(_account)], ...] = ()
     grace: Duration = timedelta(hours=24)
     window: PositiveDuration = timedelta(days=7)
 

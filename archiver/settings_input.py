@@ -179,7 +179,7 @@ def explain(error: ValidationError, raw: RawSettings, model: type[BaseModel]) ->
 def _variable(kind: str, location: Location, raw: RawSettings) -> str | None:
     """The variable that a trouble at *location* comes from, None where it is the file's."""
     for place, name in raw.variables.items():
-        below = kind == "extra_forbidden" and location == place[: len(location)]
+        below = kind != "value_error" and location == place[: len(location)]
         if place == location[: len(place)] or below:
             return name
     return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from archiver.domain.paths import RESERVED_NAMES
 from archiver.domain.text import printable
@@ -30,6 +30,7 @@ _SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,6}))? ?([A-Za-z]{0,3})", re.ASCI
 _BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _CREDENTIAL = re.compile(r"credential:[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
+_SECRET_PARAMETERS: Final = ("password=", "sslpassword=")
 _WEEKDAY_NUMBER = re.compile(r"(?:^|[,-])[0-9]", re.ASCII)
 
 
@@ -200,14 +201,13 @@ def check_ledger_url(url: str) -> str:
 
 def without_password(url: str) -> str:
     """*url* with the password (in the authority or as a parameter) left out: fit to be shown."""
+    if url.startswith("sqlite:"):
+        return url
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
-    query = "&".join(
-        p for p in parts.query.split("&") if p and not p.lower().startswith(("password=", "sslpassword="))
-    )
-    if parts.scheme.startswith("sqlite"):
-        return url
-    return urlunsplit((parts.scheme, user.partition(":")[0] + at + host, parts.path, query, ""))
+    kept = [part for part in parts.query.split("&") if part and not part.lower().startswith(_SECRET_PARAMETERS)]
+    query = "?" + "&".join(kept) if kept else ""
+    return f"{parts.scheme}://{user.partition(':')[0]}{at}{host}{parts.path}{query}"
 
 
 def has_password(url: str) -> bool:
