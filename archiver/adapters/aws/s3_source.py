@@ -21,7 +21,7 @@ from archiver.errors import ObjectChangedError, SourceUnreachableError
 from archiver.ports import Clock
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
 _LIST: Final = "s3:ListBucket"
 _READ: Final = "s3:GetObject"
@@ -126,7 +126,7 @@ class S3Source:
         request = _request(self._bucket, found, start, version)
         client = self._access.s3()
         with translated(doing):
-            answer = client.get_object(**request)
+            answer: Mapping[str, Any] = client.get_object(**request)
         received_at = self._clock()
         body = answer["Body"]
         try:
@@ -147,26 +147,29 @@ def _request(bucket: str, found: SourceObject, start: int, version: str | None) 
     return request
 
 
-def _check(answer: GetObjectOutputTypeDef, found: SourceObject, start: int, version: str | None, shown: str) -> int:
+def _check(answer: Mapping[str, Any], found: SourceObject, start: int, version: str | None, shown: str) -> int:
     """That *answer* is about the object that was listed; answers the offset at which its body begins."""
     etag, got_version = answer.get("ETag", "").strip('"'), answer.get("VersionId")
     if found.etag and etag != found.etag:
         raise ObjectChangedError(f"{shown} has ETag {printable(etag, 80)}, listed was {printable(found.etag, 80)}")
     if version is not None and got_version != version:
         raise ObjectChangedError(f"{shown} has version {printable(str(got_version), 80)}, asked was {version}")
-    begins, size = 0, answer.get("ContentLength")
-    if start and answer["ResponseMetadata"]["HTTPStatusCode"] == 206:
-        begins, size = start, found.size
-        stated = answer.get("ContentRange", "")
-        if stated != f"bytes {start}-{size - 1}/{size}":
-            raise ObjectChangedError(f"{shown}: asked from byte {start} of {size}, got {printable(stated, 80)!r}")
-    if size is not None and size != found.size:
-        raise ObjectChangedError(f"{shown} has {size} bytes, listed were {found.size}")
+    begins, stated = 0, answer.get("ContentRange")
+    # rclone sends part of an object with status 200 and a Content-Range, so the status alone tells nothing.
+    if stated is not None or answer["ResponseMetadata"]["HTTPStatusCode"] == 206:
+        begins = start
+        if stated != f"bytes {start}-{found.size - 1}/{found.size}":
+            raise ObjectChangedError(
+                f"{shown}: asked from byte {start} of {found.size}, got {printable(repr(stated), 80)}"
+            )
+    size = answer.get("ContentLength")
+    if size is not None and size != found.size - begins:
+        raise ObjectChangedError(f"{shown} has {begins + size} bytes, listed were {found.size}")
     return begins
 
 
-def _origin(found: SourceObject, answer: GetObjectOutputTypeDef, received_at: datetime) -> Origin:
-    about: Mapping[str, Any] = answer["ResponseMetadata"]
+def _origin(found: SourceObject, answer: Mapping[str, Any], received_at: datetime) -> Origin:
+    about = answer["ResponseMetadata"]
     how = (answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId"), answer.get("SSECustomerAlgorithm"))
     return Origin(
         key=found.key,

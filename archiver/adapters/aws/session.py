@@ -37,7 +37,6 @@ ROLE_SESSION_NAME: Final = "cloudtrail-evidence-archiver"
 
 Service = Literal["s3", "cloudtrail", "sts"]
 
-_ATTEMPTS: Final = 5
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 20
 _CALLER_ASKED_AGAIN_SECONDS: Final = 600
@@ -79,7 +78,7 @@ class AwsAccess:
     ``profile``: of the AWS CLI's configuration. ``role_arn``: assumed with ``external_id``, renewed by itself
     before it expires. ``endpoint_url``: of S3 and STS, ``cloudtrail_endpoint_url``: of CloudTrail; None is
     AWS's own. ``credentials``: in place of those of the environment. ``connections``: kept open, at least as
-    many as threads use the clients.
+    many as threads use the clients. ``attempts``: of one request, with growing pauses, before it counts as failed.
     """
 
     profile: str | None = None
@@ -90,6 +89,7 @@ class AwsAccess:
     cloudtrail_endpoint_url: str | None = None
     credentials: Credentials | None = None
     connections: int = 32
+    attempts: int = 5
     _cache: _Cache = field(default_factory=_Cache, init=False, repr=False, compare=False)
 
     def s3(self) -> S3Client:
@@ -180,7 +180,10 @@ class AwsAccess:
         own = endpoint_url is not None
         loopback = own and urlsplit(endpoint_url).hostname in _LOOPBACK
         return Config(
-            retries={"mode": "standard", "total_max_attempts": 2 if service == "sts" else _ATTEMPTS},
+            retries={
+                "mode": "standard",
+                "total_max_attempts": min(2, self.attempts) if service == "sts" else self.attempts,
+            },
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
             max_pool_connections=self.connections,

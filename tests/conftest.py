@@ -1,0 +1,11 @@
+"""Fixtures live beside what they start, in tests/support; a module that has some is named here."""
+
+from __future__ import annotations
+
+pytest_plugins = [
+    "tests.support.stores",
+    "tests.support.ledgers",
+    "tests.support.postgres",
+    "tests.support.aws",
+    "tests.support.hostile_http",
+]

@@ -1,0 +1,98 @@
+"""A web server that answers from a script, rightly or wrongly, and keeps what it was asked.
+
+    server.will(Answer(200, body=b"half", stated_length=8))   # the connection ends after "half"
+    ...
+    assert server.requests[0].headers["range"] == "bytes=3-"
+
+Answers are given in order, one a request; a request beyond them gets status 599, which no test expects.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``stated_length``: the Content-Length that is claimed, None: the true one. ``reset``: end by TCP reset."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    stated_length: int | None = None
+    reset: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request; names of headers in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HostileServer:
+    """Runs inside ``with``; ``url`` is where."""
+
+    def __init__(self) -> None:
+        self.requests: list[Asked] = []
+        self._answers: list[Answer] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                outer.handle(self)
+
+            do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815 - the base class's names
+
+            def log_message(self, *_: object) -> None:
+                """Says nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def will(self, *answers: Answer) -> None:
+        self._answers.extend(answers)
+
+    def handle(self, handler: BaseHTTPRequestHandler) -> None:
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.requests.append(Asked(handler.command, handler.path, headers, body))
+        answer = self._answers.pop(0) if self._answers else Answer(599, b"not in the script")
+        length = len(answer.body) if answer.stated_length is None else answer.stated_length
+        handler.send_response(answer.status)
+        for name, value in {"Content-Length": str(length), **answer.headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(answer.body)
+        handler.close_connection = True
+        if answer.reset:
+            handler.wfile.flush()
+            linger = struct.pack("ii", 1, 0)
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            handler.connection.close()
+
+    def __enter__(self) -> HostileServer:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def hostile() -> Iterator[HostileServer]:
+    with HostileServer() as server:
+        yield server
