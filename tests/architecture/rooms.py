@@ -1,0 +1,88 @@
+"""The rooms of docs/design.md: what each may import. Whatever is not named here may not be imported.
+
+Names of ours are without ``archiver.``; a name stands for what lies below it too. Others are distributions' import
+names. The standard library is open to all but the pure rooms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Room:
+    """``ours`` and ``others``: what may be imported. ``pure``: no I/O, no clock, no chance."""
+
+    ours: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+    pure: bool = False
+
+
+def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
+    """A room from two lists of names."""
+    return Room(frozenset(ours.split()), frozenset(others.split()), pure)
+
+
+CORE = "domain ports errors"
+APPLICATION = "actor checkup custody_key key_files logs provision wiring wiring_verify"
+"""Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
+
+ROOMS: dict[str, Room] = {
+    "version": room(),
+    "errors": room(),
+    "domain": room("domain", pure=True),
+    "verify": room("domain verify", "cryptography", pure=True),
+    "ports": room("domain"),
+    "work": room(f"{CORE} verify work"),
+    "adapters.aws": room(f"{CORE} adapters.aws verify.signature", "boto3 botocore mypy_boto3_s3"),
+    "adapters.files": room(f"{CORE} adapters.files"),
+    "adapters.ledger": room(f"{CORE} adapters.ledger", "sqlalchemy alembic rfc8785"),
+    "adapters.notify": room(CORE, "apprise"),
+    "adapters.log_messenger": room(CORE, "structlog"),
+    "render": room("domain ports render version", "jinja2 rich"),
+    # SIGHUP: the daemon reads its settings anew and has everything wired anew.
+    "daemon": room(f"{CORE} work daemon wiring settings settings_values", "apscheduler structlog"),
+    "demo": room(f"{CORE} adapters demo", "cryptography moto"),
+    "settings": room("domain errors settings_input settings_values", "pydantic pydantic_settings"),
+    "settings_input": room("domain errors", "pydantic"),
+    "settings_values": room("domain errors", "apscheduler"),
+    "settings_sample": room("domain errors"),
+    "actor": room("domain version"),
+    "custody_key": room("domain errors", "cryptography"),
+    "logs": room("domain errors", "structlog"),
+    "checkup": room(f"{CORE} adapters settings custody_key"),
+    "provision": room(f"{CORE} adapters settings custody_key"),
+    "key_files": room(f"{CORE} adapters.aws.key_list actor wiring"),
+    "wiring": room(f"{CORE} verify work adapters settings settings_values render {APPLICATION}"),
+    "wiring_verify": room(f"{CORE} verify work adapters settings {APPLICATION}"),
+    "cli": room(
+        f"{CORE} {APPLICATION} cli work render daemon demo version "
+        "settings settings_input settings_sample settings_values",
+        "click rich",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """One import that the rooms forbid and that is meant: *why* says for what."""
+
+    module: str
+    target: str
+    why: str
+
+
+EXCEPTIONS = (
+    Allowed("adapters.aws.session", "version", "the user agent names this program"),
+    Allowed("adapters.aws.session", "mypy_boto3_sts", "types only"),
+    Allowed("adapters.aws.session", "mypy_boto3_cloudtrail", "types only"),
+    Allowed("adapters.aws.cloudtrail", "mypy_boto3_cloudtrail", "types only"),
+    Allowed("adapters.aws.errors", "urllib3", "botocore lets urllib3's errors through while an answer is streamed"),
+    Allowed("adapters.ledger.upgrade", "", "migrations lie inside the installed package, beside its __init__"),
+)
+
+PURE_STANDARD_LIBRARY = room(
+    others="__future__ base64 collections dataclasses datetime enum functools hashlib itertools json math re typing "
+    "unicodedata zlib"
+).others
+"""All that the pure rooms may use: nothing here opens a file, a socket or a process, or knows the time by itself."""
