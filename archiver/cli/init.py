@@ -6,6 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,7 +125,8 @@ def _write(target: Path, text: str) -> None:
             say(f"kept the old configuration as {old}")
         os.replace(draft, target)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
 
 

@@ -49,7 +49,7 @@ class TerminalProgress:
         if self._display is None:
             self._display = self._made()
             self._display.start()
-            atexit.register(self._display.stop)
+            atexit.register(self.stop)
         elif self._task is not None:
             self._display.remove_task(self._task)
         self._items = 0
@@ -65,6 +65,12 @@ class TerminalProgress:
         """*size* more bytes went through."""
         if self._display is not None and self._task is not None:
             self._display.advance(self._task, size)
+
+    def stop(self) -> None:
+        """Takes the line away; the next :meth:`begin` brings it back."""
+        if self._display is not None:
+            self._display.stop()
+            self._display = self._task = None
 
     def _made(self) -> Display:
         from rich.console import Console  # noqa: PLC0415 - 100 ms
