@@ -180,10 +180,15 @@ class SourceRecovered(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported(Entry):
-    """A report was written about evidence. ``sha256``: of the report's bytes."""
+    """A report was written about *count* items. ``sha256``: of the report's bytes, which name them all.
+
+    ``ids``: all of them, or none where they are too many for one entry. ``selection``: how they were chosen.
+    """
 
     kind: ClassVar[str] = "reported"
     ids: tuple[str, ...]
+    count: int
+    selection: str
     format: str
     sha256: str
 

@@ -1,0 +1,118 @@
+"""``archiver status``: the state of the whole archive, in figures."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from archiver.cli.context import Cli, pass_cli
+from archiver.cli.output import human_size, note, print_json, verdict_text
+from archiver.domain.times import format_optional
+from archiver.domain.verdict import Verdict
+from archiver.errors import EXIT_OK, SettingsError
+
+if TYPE_CHECKING:
+    from archiver.settings import Settings
+    from archiver.wiring import App
+
+_EPILOG: Final = """\b
+Examples:
+  archiver status
+  archiver status --json | jq .overdue
+  archiver status --json | jq -e '.evidence.failed == 0'
+
+Exit status: 0 whatever the figures are, 2 for a wrong configuration, 4 where the ledger cannot be read.
+"""
+
+
+@click.command("status", epilog=_EPILOG)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@pass_cli
+def command(cli: Cli, as_json: bool) -> int:
+    """Show counts by verdict, bytes, last sync, what is overdue.
+
+    The figures are the ledger's: nothing is read again. Overdue is what has not been judged within [audit]
+    reverify_after. The ledger's size is the number of its custody events.
+    """
+    from archiver import wiring
+
+    with closing(wiring.open_app(cli.settings(), cli.stop, cli.progress())) as app:
+        status = _status(app, *_custody_key(cli))
+    if as_json:
+        print_json(status)
+    else:
+        _print(status, cli.settings())
+    if status["custody"]["trouble"]:
+        note(f"archiver: {status['custody']['trouble']}", cli.verbosity)
+    return EXIT_OK
+
+
+def _custody_key(cli: Cli) -> tuple[str | None, str | None]:
+    """The public half of the custody key in hex, or why there is none to show."""
+    from archiver import custody_key
+
+    try:
+        path = custody_key.key_path(cli.settings().custody.signing_key, cli.environ)
+        return custody_key.load_public(path).hex(), None
+    except SettingsError as error:
+        return None, str(error)
+
+
+def _status(app: App, public_key: str | None, trouble: str | None) -> dict[str, Any]:
+    from archiver import wiring
+
+    reverify_after = app.settings.audit.reverify_after.total_seconds()
+    totals = app.ledger.evidence.totals(wiring.utc_now(), reverify_after)
+    return {
+        "evidence": {
+            verdict.value: totals.by_verdict.get(verdict, 0)
+            for verdict in (Verdict.VERIFIED, Verdict.FAILED, Verdict.INDETERMINATE)
+        },
+        "pending": totals.pending,
+        "bytes": totals.size,
+        "overdue": totals.overdue,
+        "oldest_audit_at": format_optional(totals.oldest_audit_at),
+        "last_sync_at": format_optional(totals.last_sync_at),
+        "ledger": {"url": app.ledger.url, "size": totals.events, "root": None, "last_checkpoint_at": None},
+        "archive": {"url": app.store.url, "free_bytes": app.store.free_bytes()},
+        "sources": [_source(app, source.name, source.url) for source in app.settings.sources],
+        "custody": {"origin": app.settings.custody.origin, "public_key": public_key, "trouble": trouble},
+    }
+
+
+def _source(app: App, name: str, url: str) -> dict[str, Any]:
+    status = app.ledger.deliveries.status(name)
+    return {
+        "name": name,
+        "url": url,
+        "last_sync_at": format_optional(status.last_sync_at),
+        "last_full_at": format_optional(status.last_full_at),
+        "last_full_objects": status.last_full_objects,
+        "failing_since": format_optional(status.failing_since),
+    }
+
+
+def _print(status: dict[str, Any], settings: Settings) -> None:
+    counts = [(verdict, count) for verdict, count in status["evidence"].items() if count]
+    shown = ", ".join(f"{count} {verdict_text(verdict)}" for verdict, count in counts)
+    _row("evidence", shown or "none yet", f"{human_size(status['bytes'])} archived")
+    if status["pending"]:
+        _row("pending", f"{status['pending']} still arriving")
+    days = settings.audit.reverify_after.total_seconds() / 86_400
+    _row("overdue", f"{status['overdue']} not judged within {days:g} days" if status["overdue"] else "none")
+    _row("oldest audit", status["oldest_audit_at"] or "-")
+    _row("last sync", status["last_sync_at"] or "never")
+    _row("ledger", status["ledger"]["url"], f"{status['ledger']['size']} custody events")
+    _row("archive", status["archive"]["url"], f"{human_size(status['archive']['free_bytes'])} free")
+    _row("custody key", status["custody"]["public_key"] or "none")
+    for source in status["sources"]:
+        failing = f"FAILING since {source['failing_since']}" if source["failing_since"] else ""
+        synced = f"last sync {source['last_sync_at']}" if source["last_sync_at"] else "never synced"
+        _row("source", f"{source['name']}: {source['url']}", failing or synced)
+
+
+def _row(name: str, *values: str) -> None:
+    """One figure. Nothing here is from outside: names and URLs are the configuration's, which is checked."""
+    click.echo(f"{name:13} " + "; ".join(values))

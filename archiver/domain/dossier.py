@@ -1,0 +1,247 @@
+"""A dossier: all that is on record about items of evidence, as values that a report is written from.
+
+What CloudTrail signed, what somebody merely claims and what this archive observed are different fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from archiver.domain.custody import Actor
+from archiver.domain.evidence import Evidence, EvidenceState, FileRole, Origin
+from archiver.domain.keys import HeldKey
+from archiver.domain.verdict import Check, CheckResult, Finding, Reason, Verdict
+
+OVERVIEW_LINES: Final = 500
+"""Most items that an overview names one by one, of those that are verified and of the others each."""
+
+REPORTED_IDS: Final = 1000
+"""Most IDs that the custody entry of one report holds (35 KB); of a larger one it holds the count alone."""
+
+
+class Standing(StrEnum):
+    """What can be said of one file by what it was acquired as and what it was last read as."""
+
+    SIGNED = "signed"
+    """Its bytes have the hash that CloudTrail signed."""
+    LISTED = "listed"
+    """Its bytes have the hash that the sign file lists; that the list is signed is not proved."""
+    MISMATCH = "mismatch"
+    """Its bytes have another hash than the sign file lists."""
+    MISSING = "missing"
+    """The sign file lists it; it was not delivered."""
+    ALTERED = "altered"
+    """When it was last read, it was not what was acquired, or not there."""
+    UNREAD = "unread"
+    """It could not be read when it was last judged."""
+    UNLISTED = "unlisted"
+    """No sign file that could be read lists it: nothing vouches for it."""
+    SIGN_FILE = "sign_file"
+    """The sign file itself: it carries the signature and is not covered by it."""
+
+    @property
+    def is_bad(self) -> bool:
+        """True where it speaks against the file."""
+        return self in (Standing.MISMATCH, Standing.MISSING, Standing.ALTERED)
+
+
+@dataclass(frozen=True, slots=True)
+class FileAccount:
+    """One file of an item, or one that its sign file lists and that never came (``path`` is None).
+
+    ``size``, ``sha256``: as acquired. ``listed_sha256``: the sign file's claim; ``signed_sha256``: the same, only
+    where the signature over it held at the last judgement.
+    """
+
+    name: str
+    role: FileRole
+    path: str | None
+    size: int | None
+    sha256: str | None
+    listed_sha256: str | None
+    signed_sha256: str | None
+    standing: Standing
+    origin: Origin | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One judgement on record. ``occasion``: ``acquisition``, ``audit``, ``key`` or ``repair``."""
+
+    seq: int
+    at: datetime
+    occasion: str
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    findings: tuple[Finding, ...]
+    checks: tuple[Check, ...]
+    key_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One custody event. ``says``: it in a sentence; ``facts``: the rest of its body, judgements left out.
+
+    ``body_sha256``: of the body as it is kept. ``actor`` is None where the body cannot be read.
+    """
+
+    seq: int
+    at: datetime
+    kind: str
+    actor: Actor | None
+    says: str
+    facts: Mapping[str, Any]
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of repeating the check by hand: shell *commands*, and what they must print."""
+
+    title: str
+    commands: tuple[str, ...]
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDossier:
+    """One item. ``keys``: every copy on record of the key it was judged with; ``key_folder``: where it lies.
+
+    ``signed_hashes``: what the signature covers, in its order, empty where it does not hold. ``disagreements``:
+    within the ledger about this item. ``judged`` and ``history``: oldest first.
+    """
+
+    evidence: Evidence
+    state: EvidenceState
+    files: tuple[FileAccount, ...]
+    keys: tuple[HeldKey, ...]
+    key_folder: str | None
+    signed_hashes: tuple[str, ...]
+    judged: tuple[Judged, ...]
+    history: tuple[Happening, ...]
+    disagreements: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def signature(self) -> CheckResult | None:
+        """How the signature check ended last, None where no judgement can be read."""
+        checks = self.judged[-1].checks if self.judged else ()
+        return next((check.result for check in checks if check.id == "signature"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Judgements in a row that say the same; ``last`` is ``first`` where it is one."""
+
+    first: Judged
+    last: Judged
+    count: int
+
+
+def runs(judged: Sequence[Judged]) -> list[Run]:
+    """*judged* with equal neighbours put together: ten years of audits in as many lines as there were changes."""
+    found: list[Run] = []
+    for one in judged:
+        before = found[-1] if found else None
+        if before is not None and _same(before.last, one):
+            found[-1] = Run(before.first, one, before.count + 1)
+        else:
+            found.append(Run(one, one, 1))
+    return found
+
+
+def _same(one: Judged, other: Judged) -> bool:
+    return (one.verdict, one.reasons, one.findings) == (other.verdict, other.reasons, other.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands above a report. ``case``, ``exhibit``, ``purpose``: the requester's words, "" where not given.
+
+    ``selection``: how the items were chosen, in words.
+    """
+
+    generated_at: datetime
+    actor: Actor
+    ledger_url: str
+    archive_url: str
+    selection: str
+    case: str = ""
+    exhibit: str = ""
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewLine:
+    """One item in an overview."""
+
+    id: str
+    source: str
+    query_id: str | None
+    prefix: str
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(slots=True)
+class Summary:
+    """Figures of a report, gathered item by item in memory that does not grow with their number.
+
+    ``disagreeing``: items about which the ledger disagrees with itself. ``verified`` and ``others``: at most
+    :data:`OVERVIEW_LINES` each. ``ids``: at most :data:`REPORTED_IDS` and one more.
+    """
+
+    by_verdict: dict[Verdict, int] = field(
+        default_factory=lambda: dict.fromkeys((Verdict.VERIFIED, Verdict.FAILED, Verdict.INDETERMINATE), 0)
+    )
+    with_findings: int = 0
+    disagreeing: int = 0
+    size: int = 0
+    files: int = 0
+    verified: list[OverviewLine] = field(default_factory=list)
+    others: list[OverviewLine] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+
+    @property
+    def items(self) -> int:
+        """How many there are."""
+        return sum(self.by_verdict.values())
+
+    @property
+    def left_out(self) -> int:
+        """Items that the overview does not name."""
+        return self.items - len(self.verified) - len(self.others)
+
+    @property
+    def reported_ids(self) -> tuple[str, ...]:
+        """The IDs for the custody entry: all, or none where they are too many."""
+        return tuple(self.ids) if len(self.ids) <= REPORTED_IDS else ()
+
+    def add(self, item: ItemDossier) -> None:
+        """Counts *item*."""
+        evidence, state = item.evidence, item.state
+        self.by_verdict[state.verdict] = self.by_verdict.get(state.verdict, 0) + 1
+        self.with_findings += bool(state.findings)
+        self.disagreeing += bool(item.disagreements)
+        self.size += evidence.size
+        self.files += len(evidence.files)
+        if len(self.ids) <= REPORTED_IDS:
+            self.ids.append(evidence.id)
+        lines = self.verified if state.verdict is Verdict.VERIFIED else self.others
+        if len(lines) < OVERVIEW_LINES:
+            lines.append(
+                OverviewLine(
+                    evidence.id,
+                    evidence.source,
+                    evidence.query_id,
+                    evidence.prefix,
+                    state.verdict,
+                    state.reasons,
+                    state.findings,
+                )
+            )
