@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from archiver.domain.custody import DeliveryVanished, SourceObserved
@@ -113,7 +113,6 @@ class Watch:
         else:
             detail = f"{source.url} does not list {printable(known.prefix)} any more"
             self._record(known.evidence_id, Finding.SOURCE_DELETED, detail, alert=True)
-        self.ledger_deliveries.note(source.name, [replace(known, gone=True)])
 
     def _record(self, evidence_id: str, finding: Finding, detail: str, *, alert: bool) -> None:
         now = self.clock()

@@ -173,8 +173,6 @@ class Intake:
     def _waiting(self, task: Task, known: KnownDelivery | None, outcome: Waiting) -> None:
         self._result.pending += 1
         delivery = task.delivery
-        if known is not None and known.gone:
-            self._ledger.deliveries.note(self._source.name, [replace(known, gone=False)])
         if known is None:
             seen = DeliverySeen(
                 at=task.first_seen_at,
