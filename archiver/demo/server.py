@@ -9,7 +9,6 @@ import threading
 import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, Final, Self
 
 from archiver.adapters.aws.session import AwsAccess, Credentials
@@ -37,6 +36,7 @@ class DemoAws:
         self._keys: list[PublicKey] = []
         self._server: Any = None
         self._log_level = logging.NOTSET
+        self._access = AwsAccess()
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -57,6 +57,9 @@ class DemoAws:
         self._server.start()
         host, port = self._server.get_host_and_port()
         self.url = f"http://{host}:{port}"
+        self._access = AwsAccess(
+            region=REGION, endpoint_url=self.url, cloudtrail_endpoint_url=self.url, credentials=CREDENTIALS
+        )
         self.reset()
         return self
 
@@ -72,23 +75,20 @@ class DemoAws:
         request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310 - our own server
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
 
-    @cached_property
     def access(self) -> AwsAccess:
-        """Access to this server, apart from the user's own AWS configuration."""
-        return AwsAccess(
-            region=REGION, endpoint_url=self.url, cloudtrail_endpoint_url=self.url, credentials=CREDENTIALS
-        )
+        """Access to this server, always the same; apart from the user's own AWS configuration."""
+        return self._access
 
     def create_bucket(self, bucket: str, versioned: bool = True) -> None:
         """A new bucket in ``us-east-1``."""
-        s3 = self.access.s3()
+        s3 = self._access.s3()
         s3.create_bucket(Bucket=bucket)
         if versioned:
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
     def put_delivery(self, bucket: str, prefix: str, files: Mapping[str, bytes]) -> None:
         """Stores *files* (name -> bytes) in folder *prefix*, in their order: the sign file comes last."""
-        s3 = self.access.s3()
+        s3 = self._access.s3()
         for name, data in files.items():
             s3.put_object(Bucket=bucket, Key=prefix + name, Body=data)
 

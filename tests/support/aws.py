@@ -102,7 +102,7 @@ def demo_aws() -> Iterator[DemoAws]:
 def aws(demo_aws: DemoAws) -> AwsStand:
     demo_aws.reset()
     demo_aws.create_bucket("evidence-bucket")
-    return AwsStand(demo_aws.url, "evidence-bucket", demo_aws.access, demo_aws)
+    return AwsStand(demo_aws.url, "evidence-bucket", demo_aws.access(), demo_aws)
 
 
 @pytest.fixture(scope="session")

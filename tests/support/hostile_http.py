@@ -21,13 +21,17 @@ import pytest
 
 @dataclass(frozen=True)
 class Answer:
-    """``stated_length``: the Content-Length that is claimed, None: the true one. ``reset``: end by TCP reset."""
+    """``stated_length``: the Content-Length that is claimed, None: the true one; ``no_length``: not sent at all.
+
+    ``reset``: end by TCP reset.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     stated_length: int | None = None
     reset: bool = False
+    no_length: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class HostileServer:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # chunked bodies are of 1.1
+
             def answer(self) -> None:
                 outer.handle(self)
 
@@ -63,6 +69,10 @@ class HostileServer:
     def will(self, *answers: Answer) -> None:
         self._answers.extend(answers)
 
+    def forget(self) -> None:
+        self.requests.clear()
+        self._answers.clear()
+
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in handler.headers.items()}
@@ -70,8 +80,10 @@ class HostileServer:
         answer = self._answers.pop(0) if self._answers else Answer(599, b"not in the script")
         length = len(answer.body) if answer.stated_length is None else answer.stated_length
         handler.send_response(answer.status)
-        for name, value in {"Content-Length": str(length), **answer.headers}.items():
+        stated = {} if answer.no_length else {"Content-Length": str(length)}
+        for name, value in {**stated, **answer.headers}.items():
             handler.send_header(name, value)
+        handler.send_header("Connection", "close")
         handler.end_headers()
         handler.wfile.write(answer.body)
         handler.close_connection = True
@@ -92,7 +104,14 @@ class HostileServer:
         self._server.server_close()
 
 
-@pytest.fixture
-def hostile() -> Iterator[HostileServer]:
+@pytest.fixture(scope="session")
+def hostile_server() -> Iterator[HostileServer]:
     with HostileServer() as server:
         yield server
+
+
+@pytest.fixture
+def hostile(hostile_server: HostileServer) -> HostileServer:
+    """The server, with an empty script; its URL stays the same, so that a test may keep clients for it."""
+    hostile_server.forget()
+    return hostile_server

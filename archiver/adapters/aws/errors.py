@@ -82,6 +82,7 @@ _BUSY: Final = frozenset(
 _DENIED: Final = frozenset(
     {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedAccess", "UnauthorizedOperation"}
 )
+_ARCHIVED: Final = "InvalidObjectState"
 _ACTION: Final = re.compile(r"not authorized to perform:? ([a-z0-9-]{2,40}:[A-Za-z*]{1,60})", re.ASCII)
 
 
@@ -166,7 +167,8 @@ def _about_region(answer: Mapping[str, Any], code: str, cannot: str) -> SourceEr
 def _about_permission(error: ClientError, message: str, doing: Doing) -> SourceError | None:
     answer: Mapping[str, Any] = error.response
     code = answer.get("Error", {}).get("Code")
-    if code not in _DENIED and answer.get("ResponseMetadata", {}).get("HTTPStatusCode") != 403:
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if code not in _DENIED and (status != 403 or code == _ARCHIVED):
         return None
     named = _ACTION.search(message)
     role = error.operation_name == "AssumeRole"
@@ -185,7 +187,7 @@ def _about_permission(error: ClientError, message: str, doing: Doing) -> SourceE
 def _other(code: str, message: str, status: object, cannot: str) -> SourceError:
     if code in _BUSY or status == 503:
         return SourceUnreachableError(f"{cannot}: AWS still asks to slow down after several tries ({code})")
-    if code == "InvalidObjectState":
+    if code == _ARCHIVED:
         return SourceUnreachableError(
             f"{cannot}: the object is in an archival storage class", "restore it (`aws s3api restore-object`) first"
         )
