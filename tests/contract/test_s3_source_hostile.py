@@ -181,7 +181,10 @@ def page(keys: list[str], token: str = "") -> Answer:
         "<LastModified>2026-11-04T15:07:11.000Z</LastModified></Contents>"
         for key in keys
     )
-    more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    no_more = "<IsTruncated>false</IsTruncated>"
+    more = (
+        f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>" if token else no_more
+    )
     xml = f"<ListBucketResult><EncodingType>url</EncodingType>{entries}{more}</ListBucketResult>"
     return Answer(200, xml.encode(), {"Content-Type": "application/xml"})
 
@@ -212,8 +215,9 @@ def test_a_listing_that_goes_in_circles_ends(hostile):
         list(source(hostile).objects())
 
 
-def test_a_listing_that_is_no_listing_is_told(hostile):
-    hostile.will(Answer(200, b"<html>sign in to the guest network", {"Content-Type": "text/html"}))
+@pytest.mark.parametrize("data", [b"<html>sign in to the guest network", b"<html></html>", b"{}"])
+def test_a_listing_that_is_no_listing_is_told(hostile, data):
+    hostile.will(Answer(200, data, {"Content-Type": "text/html"}))
     with pytest.raises(SourceUnreachableError, match="list s3://bucket/"):
         list(source(hostile).objects())
 

@@ -1,4 +1,7 @@
-"""The demonstration's deliveries are what CloudTrail's are: the parser and the recipe take them as genuine."""
+"""The demonstration's deliveries are what CloudTrail's are: the parser and the recipe take them as genuine.
+
+Its server says what is missing where it cannot be had.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import gzip
 import hashlib
 import json
 import random
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,10 +29,12 @@ from archiver.demo.deliveries import (
     sample_rows,
     signing_key_from_pem,
 )
+from archiver.demo.server import DemoAws
 from archiver.domain.delivery import parse_query_path
 from archiver.domain.keys import HeldKey
 from archiver.domain.sign_file import SignFileUnsupportedError, parse_sign_file
 from archiver.domain.verdict import Reason, Verdict
+from archiver.errors import UsageError
 from archiver.verify.contents import GzipState, look_at
 from archiver.verify.findings import Circumstances
 from archiver.verify.recipe import ObservedFile, examine, judge
@@ -121,3 +127,15 @@ def test_a_key_from_pem_is_the_same_key(key):
 def test_a_delivery_without_rows_is_one_too(key):
     files = make_delivery(key, complete_time=COMPLETE, results=[make_result([], STATEMENT, COMPLETE)])
     assert judged(key, delivery_prefix("1" * 12, COMPLETE, "0" * 36, "a/b/"), files).verdict is Verdict.VERIFIED
+
+
+def test_a_missing_moto_is_a_usage_error_that_tells_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "moto.server", None)
+    with pytest.raises(UsageError, match="moto") as caught, DemoAws():
+        pass
+    assert caught.value.remedy == "pip install 'cloudtrail-evidence-archiver[demo]'"
+
+
+def test_a_second_server_in_one_process_is_refused_for_it_would_share_the_first_ones_state(demo_aws):
+    with pytest.raises(UsageError, match="another demo server"), DemoAws():
+        pass

@@ -27,6 +27,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from archiver.domain.text import printable
@@ -82,6 +83,9 @@ _BUSY: Final = frozenset(
 _DENIED: Final = frozenset(
     {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedAccess", "UnauthorizedOperation"}
 )
+_NONSENSE: Final = (ResponseParserError, LookupError, TypeError, ValueError, AttributeError)
+"""What botocore's parsers let through where XML, JSON, numbers, times or base64 are not what they should be."""
+
 _ARCHIVED: Final = "InvalidObjectState"
 _ACTION: Final = re.compile(r"not authorized to perform:? ([a-z0-9-]{2,40}:[A-Za-z*]{1,60})", re.ASCII)
 
@@ -101,7 +105,10 @@ class Doing:
 
 @contextmanager
 def translated(doing: Doing) -> Iterator[None]:
-    """Turns whatever the client library raises inside into a SourceError about *doing*."""
+    """Turns whatever the client library raises inside into a SourceError about *doing*.
+
+    Nothing but one call of the library belongs inside: what botocore lets through looks like errors of our own.
+    """
     try:
         yield
     except ClientError as error:
@@ -110,8 +117,11 @@ def translated(doing: Doing) -> Iterator[None]:
         raise from_library(error, doing) from error
     except (HTTPError, OSError) as error:
         raise SourceUnreachableError(f"cannot {doing.what}: {_text(error)}") from error
-    except ValueError as error:  # the library parses answers: numbers, times and base64 that are none
-        raise SourceUnreachableError(f"cannot {doing.what}: the answer makes no sense: {_text(error)}") from error
+    except _NONSENSE as error:
+        raise SourceUnreachableError(
+            f"cannot {doing.what}: the answer makes no sense: {_text(error)}",
+            "check that the endpoint is what it should be",
+        ) from error
 
 
 def from_answer(error: ClientError, doing: Doing) -> SourceError:

@@ -110,6 +110,10 @@ class S3Source:
                 page = next(pages, None)
             if page is None:
                 return
+            if "IsTruncated" not in page:  # any other XML reads like an empty listing, as if all were deleted
+                raise SourceUnreachableError(
+                    f"cannot {doing.what}: what answered is no S3", "check the endpoint, and what stands before it"
+                )
             yield page
 
     @contextmanager
