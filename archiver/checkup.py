@@ -126,7 +126,7 @@ class Checkup:
         count = len(self.settings.notify.urls)
         if not count:
             remedy = "set [notify] urls: a failure nobody hears of is found too late"
-            return HealthCheck("notify", Health.WARN, "alerts go nowhere", remedy)
+            return HealthCheck("notify", Health.WARN, "alerts go to the log only", remedy)
         if find_spec("apprise") is None:
             remedy = "pip install 'cloudtrail-evidence-archiver[notify]'"
             return HealthCheck("notify", Health.FAIL, "alerts need apprise, which is not installed", remedy)
