@@ -217,8 +217,9 @@ def _alerts() -> None:
 
 
 def _partial(name: str, table: str, columns: list[Any], condition: str) -> None:
-    where = sa.text(condition)
-    op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
+    """SQLite has no booleans, and takes the index only where a query's condition reads the same."""
+    on_sqlite = f"{condition} = 1" if condition == "awaiting_key" else condition
+    op.create_index(name, table, columns, sqlite_where=sa.text(on_sqlite), postgresql_where=sa.text(condition))
 
 
 def _triggers() -> None:

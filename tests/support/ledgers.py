@@ -140,12 +140,12 @@ def told(reasons: Sequence[Reason], findings: Sequence[Finding] = (), number: in
     return judgement(reasons, findings, checks, [FileResult("result_1.csv.gz", number, digest, digest, digest)])
 
 
-def item(number: int = 1, revision: int = 1, files: int = 1, **changes: Any) -> Evidence:
+def item(number: int = 1, revision: int = 1, file_count: int = 1, **changes: Any) -> Evidence:
     """Evidence *number*: its own prefix, query ID and, a minute apart, time of acquisition."""
     query_id = f"{number:08x}-0000-4000-8000-{number:012x}"
     prefix = f"AWSLogs/111122223333/CloudTrail-Lake/Query/2026/01/01/{query_id}/"
     path = "prod/" + prefix.removesuffix("/") + ("" if revision == 1 else f"@r{revision}")
-    names = ["result_sign.json", *(f"result_{n}.csv.gz" for n in range(1, files + 1))]
+    names = ["result_sign.json", *(f"result_{n}.csv.gz" for n in range(1, file_count + 1))]
     held = tuple(
         EvidenceFile(
             name=name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -88,6 +87,6 @@ def _plain(form: str, value: Any) -> Any:
                 return to_json(plain_time(value))
             case "list":
                 return to_json(plain_list(value))
+        return to_json(value)
     except (ValueError, TypeError) as error:
         return f"{value!r}, which cannot be read: {error}"
-    return base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else value

@@ -55,7 +55,8 @@ class Place:
     @property
     def password(self) -> str | None:
         """What must not be shown."""
-        return None if self.url.password is None else str(self.url.password)
+        given = self.url.password or self.url.query.get("password")
+        return str(given) if given else None
 
 
 def place_of(url: str) -> Place:

@@ -18,7 +18,7 @@ from archiver.adapters.ledger.projection import OF_THE_SOURCE, findings_with
 from archiver.adapters.ledger.statements import chunks, rows_of
 from archiver.adapters.ledger.stored import stored_text
 from archiver.adapters.ledger.tables import custody_events, evidence, evidence_state, files, verifications
-from archiver.domain.custody import EvidenceAcquired, EvidenceVerified, SourceObserved
+from archiver.domain.custody import EvidenceAcquired, EvidenceVerified, SourceObserved, to_json
 from archiver.domain.text import printable
 from archiver.domain.verdict import Reason
 
@@ -164,7 +164,7 @@ def _state(rows: _Item, acquired: Event, told: Sequence[Event], last: Event) -> 
         "next_audit_at": dig(last.body, "next_audit_at"),
         "awaiting_key": Reason.KEY_UNAVAILABLE.value in _list(reasons),
         "acquired_at": dig(acquired.body, "evidence", "acquired_at"),
-        "size": sum(size for size in sizes if isinstance(size, int)),
+        "size": to_json(sum(int(size) for size in sizes if str(size).isdecimal())),
     }
     yield from compare("evidence_state", "", row, expected, last.seq)
 

@@ -82,7 +82,8 @@ class SqlEvidenceIndex:
     def _order(self, selection: Selection, oldest_due_first: bool) -> _Order:
         """Both tables know acquired_at and the ID: taken from the one whose index serves the conditions."""
         state = evidence_state.c
-        by_place = selection.source is not None or selection.account is not None
+        most = selection.verdict in (None, Verdict.VERIFIED)  # of few, the index by verdict finds all at once
+        by_place = most and (selection.source is not None or selection.account is not None)
         acquired, item = (
             (evidence.c.acquired_at, evidence.c.id) if by_place else (state.acquired_at, state.evidence_id)
         )

@@ -62,7 +62,8 @@ def append(
     known = _acquired_already(connection, entries)
     provenances = _provenances(connection, entries)
     last = connection.scalar(sa.select(sa.func.max(custody_events.c.seq)))
-    projection = Projection(connection, -1 if last is None else last)
+    known_keys = {str(provenance[0]) for provenance in provenances}
+    projection = Projection(connection, -1 if last is None else last, known_keys)
     projection.load_states(entries)
     for entry, text in zip(entries, bodies, strict=True):
         if isinstance(entry, EvidenceAcquired):

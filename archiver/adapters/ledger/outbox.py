@@ -29,7 +29,7 @@ class SqlOutbox:
         statement = (
             sa.select(alerts)
             .where(alerts.c.delivered_at.is_(None), alerts.c.next_try_at <= stored_time(now))
-            .order_by(alerts.c.created_at, alerts.c.id)
+            .order_by(alerts.c.id)
             .limit(_AT_ONCE)
         )
         with self._database.read() as connection:

@@ -51,9 +51,10 @@ OF_THE_SOURCE: Final = (Finding.SOURCE_CHANGED.value, Finding.SOURCE_DELETED.val
 class Projection:
     """One batch of entries on its way into the tables. Entries are added in order, then written at once."""
 
-    def __init__(self, connection: Connection, last_seq: int) -> None:
+    def __init__(self, connection: Connection, last_seq: int, known_keys: Iterable[str]) -> None:
         self._connection = connection
         self._seq = last_seq
+        self._keys = set(known_keys)
         self._rows: dict[str, list[Row]] = {table.name: [] for table in _IN_ORDER}
         self._states: dict[str, Row] = {}
         self._new_states: set[str] = set()
@@ -170,13 +171,11 @@ class Projection:
         return state
 
     def _harvested(self, entry: KeyHarvested) -> None:
-        self._rows["keys"].append(
-            {
-                "sha256": stored_text(entry.sha256),
-                "fingerprint": stored_text(entry.key.fingerprint),
-                "der": entry.key.der,
-            }
-        )
+        sha256 = stored_text(entry.sha256)
+        if sha256 not in self._keys:
+            self._keys.add(sha256)
+            fingerprint = stored_text(entry.key.fingerprint)
+            self._rows["keys"].append({"sha256": sha256, "fingerprint": fingerprint, "der": entry.key.der})
         self._rows["key_provenance"].append(
             {"seq": self._seq, **provenance_row(entry.key, entry.sha256, entry.provenance)}
         )
@@ -184,8 +183,7 @@ class Projection:
     def write(self) -> None:
         """Writes everything that was taken."""
         for table in _IN_ORDER:
-            writer = put_new if table is keys else put
-            writer(self._connection, table, self._rows[table.name])
+            put(self._connection, table, self._rows[table.name])
         self._write_states()
         self._write_deliveries()
         for source, since in self._failing:
