@@ -10,6 +10,8 @@ import click
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.output import human_size, say
 from archiver.cli.pass_output import ItemPrinter, exit_status, joined, opened, show_troubles, troubles_json
+from archiver.cli.select import parse_moment
+from archiver.domain.text import printable
 from archiver.errors import UsageError
 from archiver.work.intake import IntakeResult
 
@@ -51,6 +53,8 @@ def command(cli: Cli, sources: Sequence[str], since: str | None, full: bool, as_
         if not result.stopped:
             again = rejudge(app.ledger.evidence, app.ledger.keys, app.audit(occasion="key"), printer.tell)
         if again is not None:
+            result.stopped = again.stopped_by is not None
+            result.troubles.extend(again.troubles)
             result.tally.verified += again.tally.verified
             result.tally.failed += again.tally.failed
             result.tally.indeterminate += again.tally.indeterminate
@@ -97,9 +101,10 @@ def show_intake(result: IntakeResult, printer: ItemPrinter, as_json: bool) -> in
 
 
 def _day(text: str | None) -> date | None:
+    """The UTC day of *text*, a day or a time. Raises UsageError."""
     if text is None:
         return None
     try:
-        return date.fromisoformat(text[:10])
+        return parse_moment(text, end=False).date()
     except ValueError as error:
-        raise UsageError(f"--since {text!r} is no date", "Write it as 2026-01-31.") from error
+        raise UsageError(f"--since {printable(text, 60)!r} is no date: {error}") from error

@@ -53,7 +53,10 @@ class AuditResult:
 
 @dataclass(frozen=True)
 class Audit:
-    """Audits. ``occasion``: ``audit``, or ``key`` where items are judged because a key has come."""
+    """Audits. ``occasion``: ``audit``, or ``key`` where items are judged because a key has come.
+
+    An audit tells of what is not verified; for the occasion ``key`` every item is news, and told.
+    """
 
     ledger: Ledger
     inspector: Inspector
@@ -95,6 +98,9 @@ class _Pass:
                 self._take(future)
         finally:
             self._record()
+        for region, trouble in self._audit.inspector.ring.troubles.items():
+            self._result.troubles.add(Trouble("", "", f"public keys of {region}: {trouble}", trouble.remedy))
+        self._audit.inspector.ring.troubles.clear()
         self._result.seconds = time.monotonic() - self._began
         return self._result
 
@@ -176,5 +182,5 @@ class _Pass:
     def _count(self, inspection: Inspection) -> None:
         self._result.audited += 1
         self._result.tally.count(inspection.judgement.verdict, inspection.size)
-        if inspection.judgement.verdict is not Verdict.VERIFIED:
+        if inspection.judgement.verdict is not Verdict.VERIFIED or self._audit.occasion == "key":
             self._tell(item_of(inspection.record.evidence, inspection.judgement))

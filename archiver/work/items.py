@@ -84,3 +84,9 @@ class Troubles:
         self.total += 1
         if len(self.kept) < self.most:
             self.kept.append(trouble)
+
+    def extend(self, others: Troubles) -> None:
+        """Adds those of another pass."""
+        for trouble in others.kept:
+            self.add(trouble)
+        self.total += others.total - len(others.kept)
