@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -207,7 +207,7 @@ class Acquirer:
                 break
             folder = delivery_path(task.source.name, task.delivery.prefix, number)
             files = tuple(_file(f, folder, listed, examination) for f in fetched)
-            if stage.publish({f"data:{f.name}": f.path for f in files}, folder):
+            if _placed(stage, {f"data:{f.name}": f.path for f in files}, folder):
                 return folder, files
         raise StoreConflictError(f"{task.delivery.prefix}: {_FOLDERS} folders of that name hold something else")
 
@@ -249,6 +249,14 @@ class Acquirer:
             next_audit_at=next_audit(identity, now, judged.verdict, self.reverify_after),
             by_import=task.by_import,
         )
+
+
+def _placed(stage: Stage, places: Mapping[str, str], folder: str) -> bool:
+    """Publishes; tries again where the folder appeared meanwhile, made for a delivery below it by another thread."""
+    try:
+        return stage.publish(places, folder)
+    except StoreConflictError:
+        return stage.publish(places, folder)
 
 
 def hash_list_sha256(sign_file: SignFile) -> str:
