@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.aws",
     "tests.support.hostile_http",
+    "tests.support.cli",
 ]

@@ -1,0 +1,279 @@
+"""The command ``archiver`` as a process: its exit status, stdout and stderr, on a configuration of the test's own.
+
+``home`` is a folder with configuration, ledger, archive and, for folder sources, a tree of deliveries::
+
+    def test_sync(home, key):
+        home.configure(home.folder_source())
+        delivery = home.deliver(key)
+        assert home.run("sync", "--json", status=0).json["archived"] == 1
+
+Processes are forked from a server that has the program's modules imported already: the importing takes a second,
+the work much less. What is about starting and ending (signals, kills, stdin) uses :meth:`Home.start`, a plain
+``python -m archiver.cli.main``. Nothing of the developer's own AWS configuration or environment is seen by either.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from archiver.demo.deliveries import SigningKey, make_signing_key, sample_delivery
+from tests.support.aws import AwsStand
+from tests.support.ledgers import LedgerPlace
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = "111122223333"
+REGION = "us-east-1"
+TIMEOUT = 60
+
+_PRELOADED = (
+    "alembic.command",
+    "archiver.adapters.aws.cloudtrail",
+    "archiver.adapters.aws.s3_source",
+    "archiver.adapters.ledger.upgrade",
+    "archiver.cli.main",
+    "archiver.key_files",
+    "archiver.logs",
+    "archiver.provision",
+    "archiver.wiring_verify",
+    "psycopg",
+    "tests.support.cli",
+)
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(list(_PRELOADED))
+
+Source = Mapping[str, object]
+"""One ``[[sources]]`` of a configuration."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended."""
+
+    arguments: tuple[str, ...]
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one JSON object that stdout holds, and nothing else."""
+        assert self.stdout.count("\n") == 1, f"one line is wanted: {self}"
+        answer = json.loads(self.stdout)
+        assert isinstance(answer, dict)
+        return answer
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The JSON Lines that stdout holds."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    def __str__(self) -> str:
+        return f"archiver {' '.join(self.arguments)}: {self.status}\n{self.stdout}\n{self.stderr}"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """An environment with made-up credentials and nothing of the developer's AWS or archiver."""
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "ARCHIVER_"))}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "AWS_ACCESS_KEY_ID": "made-up-key",
+        "AWS_SECRET_ACCESS_KEY": "made-up-secret",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **more,
+    }
+
+
+def run(*arguments: object, cwd: Path, status: int | None = None, environ: Mapping[str, str] | None = None) -> Ran:
+    """``archiver`` with *arguments* in folder *cwd*; *status*: the exit status that it must end with."""
+    given = tuple(map(str, arguments))
+    base = cwd / f".run-{uuid.uuid4().hex}"
+    out, err = base.with_suffix(".out"), base.with_suffix(".err")
+    process = _forks.Process(target=_main, args=(given, dict(environ or environment()), cwd, out, err))
+    try:
+        process.start()
+        process.join(TIMEOUT)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        ran = Ran(given, process.exitcode or 0, _text(out), _text(err))
+    finally:
+        process.close()
+        out.unlink(missing_ok=True)
+        err.unlink(missing_ok=True)
+    assert status is None or ran.status == status, str(ran)
+    assert "Traceback" not in ran.stderr, str(ran)
+    return ran
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def _main(arguments: Sequence[str], environ: Mapping[str, str], cwd: Path, out: Path, err: Path) -> NoReturn:
+    """In the forked process: becomes the command."""
+    os.environ.clear()
+    os.environ.update(environ)
+    os.chdir(cwd)
+    for number, path in ((1, out), (2, err)):
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8", write_through=False)  # noqa: SIM115
+    sys.stderr = io.TextIOWrapper(open(2, "wb", closefd=False), "utf-8", write_through=True)  # noqa: SIM115
+    sys.argv = ["archiver", *arguments]
+    from archiver.cli.main import main
+
+    main()
+
+
+@dataclass
+class Home:
+    """A configuration, its ledger (SQLite unless told otherwise), its archive, and a tree for folder sources."""
+
+    root: Path
+    environ: dict[str, str] = field(default_factory=environment)
+    ledger_url: str = ""
+    rng: random.Random = field(default_factory=lambda: random.Random(20221104))
+
+    @property
+    def config(self) -> Path:
+        return self.root / "archiver.toml"
+
+    @property
+    def archive(self) -> Path:
+        return self.root / "evidence"
+
+    @property
+    def tree(self) -> Path:
+        """The folder of :meth:`folder_source`."""
+        return self.root / "source"
+
+    @property
+    def ledger(self) -> LedgerPlace:
+        return LedgerPlace(self.ledger_url or f"sqlite:///{self.root / 'ledger.db'}")
+
+    def folder_source(self, name: str = "prod", **more: object) -> Source:
+        """A source over :attr:`tree`."""
+        self.tree.mkdir(exist_ok=True)
+        return {"name": name, "url": self.tree.as_uri(), "region": REGION, **more}
+
+    def s3_source(self, stand: AwsStand, name: str = "prod", prefix: str = "", **more: object) -> Source:
+        """A source over *stand*'s bucket; its credentials are those of this home from now on."""
+        self.environ = {**environment(), **stand.environment()}
+        endpoints = {"endpoint_url": stand.url, "cloudtrail_endpoint_url": stand.url}
+        return {"name": name, "url": f"s3://{stand.bucket}/{prefix}", "region": REGION, **endpoints, **more}
+
+    def write(self, *sources: Source, **sections: Mapping[str, object]) -> None:
+        """Writes the configuration and makes nothing."""
+        whole: dict[str, Mapping[str, object]] = {
+            "ledger": {"url": self.ledger.url},
+            "archive": {"url": self.archive.as_uri(), "min_free": "1MB"},
+            "custody": {"signing_key": str(self.root / "custody-key")},
+        }
+        for section, values in sections.items():
+            whole[section] = {**whole.get(section, {}), **values}
+        parts = [f"[{section}]\n{_toml(values)}" for section, values in whole.items()]
+        parts += [f"[[sources]]\n{_toml(source)}" for source in sources]
+        self.config.write_text("\n".join(parts), "utf-8")
+
+    def configure(self, *sources: Source, **sections: Mapping[str, object]) -> None:
+        """Writes the configuration and makes what it names and is missing."""
+        self.write(*sources, **sections)
+        self.run("ledger", "upgrade", status=0)
+
+    def run(self, *arguments: object, status: int | None = None) -> Ran:
+        """``archiver`` with *arguments*, on this configuration."""
+        return run(*arguments, cwd=self.root, status=status, environ=self.environ)
+
+    def start(self, *arguments: object, **more: Any) -> subprocess.Popen[str]:
+        """The same, started and left running, as a plain process of its own."""
+        command = [sys.executable, "-m", "archiver.cli.main", *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **more}
+        return subprocess.Popen(command, cwd=self.root, env=self.environ, text=True, **pipes)
+
+    def deliver(self, key: SigningKey, root: Path | None = None, **more: Any) -> Path:
+        """Puts an honest delivery into :attr:`tree` (or *root*); answers its folder. *more*: of sample_delivery."""
+        prefix, files = self.sample(key, **more)
+        folder = (root or self.tree) / prefix
+        folder.mkdir(parents=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        return folder
+
+    def sample(self, key: SigningKey, **more: Any) -> tuple[str, dict[str, bytes]]:
+        """An honest delivery, another one each time: folder's key, files."""
+        made = {"account": ACCOUNT, "complete_time": recently(), **more}
+        return sample_delivery(key, self.rng, **made)
+
+    def list_keys(self, *keys: SigningKey, name: str = "keys.json") -> Path:
+        """A file as ``aws cloudtrail list-public-keys`` prints it."""
+        from archiver.adapters.aws.key_list import format_key_list
+
+        path = self.root / name
+        path.write_bytes(format_key_list(key.public for key in keys))
+        return path
+
+    def archived(self, source: str = "prod") -> dict[str, bytes]:
+        """What the archive holds of *source*: path below it -> bytes."""
+        return files_below(self.archive / source)
+
+    def kinds(self) -> list[str]:
+        """The kinds of the custody events, in their order."""
+        return [str(kind) for (kind,) in self.ledger.query("SELECT kind FROM custody_events ORDER BY seq")]
+
+    def alerts(self) -> list[str]:
+        """The titles of all alerts ever queued, in their order."""
+        return [str(title) for (title,) in self.ledger.query("SELECT title FROM alerts ORDER BY id")]
+
+
+def files_below(root: Path) -> dict[str, bytes]:
+    """Every regular file below *root*: path below it -> bytes."""
+    found = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.is_symlink())
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
+
+
+def _toml(values: Mapping[str, object]) -> str:
+    """JSON's strings, numbers, booleans and lists of them are TOML's too."""
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+
+
+def recently(hours: float = 2) -> datetime:
+    """A time so many hours ago, in whole seconds."""
+    return (datetime.now(UTC) - timedelta(hours=hours)).replace(microsecond=0)
+
+
+@lru_cache
+def signing_key(name: str = "first", region: str = REGION) -> SigningKey:
+    """A key of *region*, valid now; one a process and *name*, for making one takes a while."""
+    return make_signing_key(region, datetime.now(UTC) - timedelta(days=20))
+
+
+@pytest.fixture
+def key() -> SigningKey:
+    return signing_key()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    root = tmp_path / "home"
+    root.mkdir()
+    return Home(root)
