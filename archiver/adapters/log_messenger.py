@@ -15,5 +15,5 @@ class LogMessenger:
         log = structlog.get_logger()
         log.warning(f"alert: {title}")
         for line in text.splitlines():
-            log.info(f"  {line}")
+            log.debug(f"  {line}")
         return ()

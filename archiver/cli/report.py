@@ -17,6 +17,7 @@ from archiver.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from archiver.domain.dossier import ItemDossier, Summary
+    from archiver.ports import Selection
     from archiver.wiring import App
 
 _FORMATS: Final = ("html", "json")
@@ -65,8 +66,6 @@ def command(
     fresh verdicts run archiver audit first. FILE appears whole or not at all, and its SHA-256 is put on record.
     """
     from archiver import wiring
-    from archiver.domain.dossier import Heading
-    from archiver.work.dossier import Dossiers
 
     _check_choice(ids, everything, conditions)
     target = None if out == "-" else Path(out).absolute()
@@ -75,23 +74,44 @@ def command(
     check_target(target, force, settings.archive.path)
     with closing(wiring.open_app(settings, cli.stop, cli.progress())) as app:
         chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
-        heading = Heading(
-            generated_at=wiring.utc_now(),
-            actor=app.actor,
-            ledger_url=app.ledger.url,
-            archive_url=app.store.url,
-            selection=_named(chosen.ids) if chosen.ids else conditions.words(),
-            case=case,
-            exhibit=exhibit,
-            purpose=purpose,
-        )
-        items = _watched(app, Dossiers(app.ledger, str(settings.archive.path)).items(chosen))
-        summary = write_report(
-            renderer, heading, items, target, _recorder(app, renderer.name, heading.selection), force
+        words = _named(chosen.ids) if chosen.ids else conditions.words()
+        summary = report_on(
+            app, renderer, chosen, target, words=words, case=case, exhibit=exhibit, purpose=purpose, force=force
         )
     if target is not None:
         note(f"wrote {target}: {summary.items} items, {human_size(target.stat().st_size)}", cli.verbosity)
     return EXIT_OK
+
+
+def report_on(
+    app: App,
+    renderer: Renderer,
+    chosen: Selection,
+    target: Path | None,
+    *,
+    words: str,
+    case: str = "",
+    exhibit: str = "",
+    purpose: str = "",
+    force: bool = False,
+) -> Summary:
+    """Writes the report on what is *chosen* (in *words*) to *target* and puts it on record. Raises UsageError."""
+    from archiver import wiring
+    from archiver.domain.dossier import Heading
+    from archiver.work.dossier import Dossiers
+
+    heading = Heading(
+        generated_at=wiring.utc_now(),
+        actor=app.actor,
+        ledger_url=app.ledger.url,
+        archive_url=app.store.url,
+        selection=words,
+        case=case,
+        exhibit=exhibit,
+        purpose=purpose,
+    )
+    items = _watched(app, Dossiers(app.ledger, str(app.settings.archive.path)).items(chosen))
+    return write_report(renderer, heading, items, target, _recorder(app, renderer.name, words), force)
 
 
 def _check_choice(ids: Sequence[str], everything: bool, conditions: Conditions) -> None:

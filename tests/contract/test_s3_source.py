@@ -86,9 +86,11 @@ def test_day_folders_of_every_account_from_a_day_on(s3_stand):
     assert list(source.day_prefixes(date(2026, 11, 5))) == [f"{second}2026/11/05/"]
     assert list(source.day_prefixes(date(2026, 1, 1))) == [f"{first}2026/11/04/", f"{second}2026/11/05/"]
     assert next(source.day_prefixes(date(2020, 1, 1))) == f"{first}2025/12/31/"
+    s3_stand.put(f"deeper/{second}2026/11/05/{QUERY_ID}/result_1.csv.gz", b"x")
     restricted = s3_stand.source(accounts=frozenset({"444455556666", "777788889999"}))
     assert list(restricted.day_prefixes(date(2020, 1, 1))) == [f"{second}2026/11/05/"]
-    assert [found.key for found in restricted.objects()] == [f"{second}2026/11/05/{QUERY_ID}/result_1.csv.gz"]
+    here = f"{second}2026/11/05/{QUERY_ID}/result_1.csv.gz"
+    assert [found.key for found in restricted.objects()] == [here, f"deeper/{here}"]
     assert list(restricted.objects(first)) == []
     assert len(list(restricted.objects(f"{second}2026/11/05/"))) == 1
 

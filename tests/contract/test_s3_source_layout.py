@@ -94,16 +94,3 @@ def test_a_prefix_that_spells_out_a_day_before_the_window_gives_nothing():
 def test_accounts_are_the_only_ones(prefix):
     assert days(prefix, accounts=frozenset({"444455556666"})) == DAYS[3:]
     assert days(DAYS[2], accounts=frozenset({"444455556666"})) == []
-
-
-def test_query_folders_are_where_listings_of_accounts_begin():
-    accounts = frozenset({"444455556666", "111122223333"})
-
-    def folders(prefix: str) -> list[str]:
-        return list(Layout(prefix, Bucket(*DAYS).subfolders, accounts).query_folders())
-
-    assert folders("") == [f"AWSLogs/{account}/CloudTrail-Lake/Query/" for account in sorted(accounts)]
-    assert folders("lead/") == [f"lead/AWSLogs/{account}/CloudTrail-Lake/Query/" for account in sorted(accounts)]
-    assert folders("AWSLogs/444455556666/") == ["AWSLogs/444455556666/CloudTrail-Lake/Query/"]
-    assert folders(DAYS[3]) == [DAYS[3]]
-    assert folders("AWSLogs/777788889999/") == []

@@ -44,17 +44,7 @@ class Layout:
         if off_path:
             yield self.prefix
             return
-        yield from self._below(self.prefix, known, len(_LEVELS), (since.year, since.month, since.day))
-
-    def query_folders(self) -> Iterator[str]:
-        """``…/CloudTrail-Lake/Query/`` of every account, or *prefix* itself where that lies deeper."""
-        known, off_path = self._known()
-        if not self._wanted(known):
-            return
-        if off_path or len(known) >= _YEAR:
-            yield self.prefix
-            return
-        yield from self._below(self.prefix, known, _YEAR, (0, 0, 0))
+        yield from self._below(self.prefix, known, (since.year, since.month, since.day))
 
     def _known(self) -> tuple[tuple[str, ...], bool]:
         """The levels that the prefix spells out, and whether it goes on beside or beyond them."""
@@ -73,17 +63,17 @@ class Layout:
     def _wanted(self, known: tuple[str, ...]) -> bool:
         return not self.accounts or len(known) <= _ACCOUNT or known[_ACCOUNT] in self.accounts
 
-    def _below(self, folder: str, known: tuple[str, ...], depth: int, since: tuple[int, int, int]) -> Iterator[str]:
-        """Folders *depth* levels down that are not wholly before *since*."""
+    def _below(self, folder: str, known: tuple[str, ...], since: tuple[int, int, int]) -> Iterator[str]:
+        """Day folders at or below *folder* that are not before *since*."""
         level = len(known)
         day = tuple(int(part) for part in known[_YEAR:])
         if day < since[: len(day)]:
             return
-        if level == depth:
+        if level == len(_LEVELS):
             yield folder
             return
         for name in self._names(folder, level):
-            yield from self._below(f"{folder}{name}/", (*known, name), depth, since)
+            yield from self._below(f"{folder}{name}/", (*known, name), since)
 
     def _names(self, folder: str, level: int) -> Collection[str]:
         if level in _FIXED:

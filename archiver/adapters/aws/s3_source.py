@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -27,12 +28,20 @@ _LIST: Final = "s3:ListBucket"
 _READ: Final = "s3:GetObject"
 _READ_VERSION: Final = "s3:GetObjectVersion"
 
+_ACCOUNT: Final = re.compile(r"(?:.*/)?AWSLogs/(?P<account>\d{12,16})/CloudTrail-Lake/Query/", re.ASCII | re.DOTALL)
+
+
+def account_of(key: str) -> str | None:
+    """The account whose canonical folder *key* claims to lie in, None outside of these."""
+    match = _ACCOUNT.match(key)
+    return match["account"] if match else None
+
 
 class S3Source:
     """Implements :class:`archiver.ports.Source`.
 
     *prefix* is a folder: ``a/b`` means ``a/b/``. *accounts* restricts the source to these accounts' canonical
-    folders, which then have to start right at the prefix; with none given everything below the prefix counts.
+    folders, wherever below the prefix; with none given everything counts.
     """
 
     times_are_observed: Final = True
@@ -79,11 +88,15 @@ class S3Source:
 
     def objects(self, prefix: str = "") -> Iterator[SourceObject]:
         """See the port."""
-        for folder in self._layout.query_folders() if self._accounts else (self._prefix,):
-            if prefix.startswith(folder):
-                yield from self._below(prefix)
-            elif folder.startswith(prefix):
-                yield from self._below(folder)
+        if prefix.startswith(self._prefix):
+            found = self._below(prefix)
+        elif self._prefix.startswith(prefix):
+            found = self._below(self._prefix)
+        else:
+            return
+        for entry in found:
+            if not self._accounts or account_of(entry.key) in self._accounts:
+                yield entry
 
     def _below(self, prefix: str) -> Iterator[SourceObject]:
         for page in self._pages(prefix):
