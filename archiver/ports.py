@@ -139,7 +139,8 @@ class Stage(Protocol):
         When this returns, every byte and every folder entry is on disk (fsync), files are read-only, and the
         delivery appears in *folder* as a whole: unlisted files first, then *folder* in one rename. True if it
         is there now, also where an earlier run had put the very same bytes there; False where *folder* exists
-        with anything else: nothing was moved, choose another. Raises StoreFullError, StoreError.
+        with anything else, or other bytes at a place outside of it: nothing was moved, choose another. Raises
+        StoreFullError, StoreError, StoreConflictError where a link or a file is in the way of a folder.
         """
         ...
 
@@ -173,7 +174,7 @@ class Store(Protocol):
     def open(self, path: str, from_medium: bool) -> AbstractContextManager[BinaryIO]:
         """The file at *path* for reading; *from_medium*: cached pages are dropped first.
 
-        Raises FileNotFoundError where nothing is there or a link or folder is there instead (never followed),
+        Raises FileNotFoundError where nothing is there or no regular file (a link is never followed),
         MediumError for everything else.
         """
         ...

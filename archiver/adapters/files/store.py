@@ -1,0 +1,255 @@
+"""The archive in a folder: write-once, fsync'd, read-only, and never by way of a link. See docs/adr/0003."""
+
+from __future__ import annotations
+
+import errno
+import io
+import itertools
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final, Self, cast
+
+from archiver.adapters.files.durable import FILE_MODE, FOLDER_MODE, NO_LINKS, Disk, Tree, exists, split
+from archiver.adapters.files.stage import FolderStage
+from archiver.adapters.files.staged_file import STAGE_MODE
+from archiver.adapters.files.trouble import medium_error, reading, writing
+from archiver.adapters.files.walk import open_regular
+from archiver.domain.limits import CHUNK_BYTES
+from archiver.domain.paths import KEYS_FOLDER, SET_ASIDE_FOLDER, STAGING_FOLDER, UNLISTED_FOLDER
+from archiver.errors import MediumError, StoreConflictError, StoreError
+from archiver.ports import Stage, StoredEntry
+
+_TOKEN = re.compile(r"[0-9a-f]{1,128}", re.ASCII)
+_REMEDY: Final = "Mount its disk, or make a new archive with `archiver ledger upgrade`."
+
+
+class FolderStore:
+    """``ports.Store`` over a folder. ``disk``: the system calls; a test puts in its own."""
+
+    def __init__(self, root: Path, disk: Disk | None = None) -> None:
+        """The archive at *root*, which may be a link. Raises StoreError where there is none."""
+        self._root = root.absolute()
+        self._disk = disk or Disk()
+        self._tree = Tree(self._root, self._disk)
+        with writing(str(self._root)):
+            if not os.path.lexists(self._root):
+                raise StoreError(f"{self._root}: the archive folder is not there", _REMEDY)
+            if not self._root.is_dir():
+                raise StoreError(f"{self._root}: the archive is no folder", _REMEDY)
+
+    @classmethod
+    def create(cls, root: Path) -> Self:
+        """Makes what is missing of the archive at *root*, and the folders above it. Raises StoreError."""
+        root = root.absolute()
+        with writing(str(root)):
+            missing = [folder for folder in (root, *root.parents) if not os.path.lexists(folder)]
+            for folder in reversed(missing):
+                folder.mkdir(FOLDER_MODE, exist_ok=True)
+            store = cls(root)
+            for folder in missing:
+                with Tree(folder.parent, store._disk).folder("") as above:
+                    store._disk.fsync_folder(above)
+            for name in (KEYS_FOLDER, SET_ASIDE_FOLDER, UNLISTED_FOLDER):
+                with store._tree.made(name):
+                    pass
+            with store._tree.made(STAGING_FOLDER, STAGE_MODE):
+                pass
+        return store
+
+    @property
+    def url(self) -> str:
+        return self._root.as_uri()
+
+    def free_bytes(self) -> int:
+        with writing(str(self._root)):
+            facts = os.statvfs(self._root)
+            return facts.f_bavail * facts.f_frsize
+
+    def stage(self, token: str) -> FolderStage:
+        if not _TOKEN.fullmatch(token):
+            raise StoreError(f"{token!r} is no name for a stage: 1 to 128 hex digits are")
+        self._check_writable()
+        return FolderStage(self._tree, token)
+
+    def _check_writable(self) -> None:
+        """An archive has a staging folder: without one this is an empty mount point, or a copy to be read."""
+        with writing(str(self._root)), self._tree.folder("") as root:
+            if not exists(STAGING_FOLDER, root):
+                raise StoreError(f"{self._root}: not an archive to write to, for it has no {STAGING_FOLDER}", _REMEDY)
+
+    @contextmanager
+    def open(self, path: str, from_medium: bool) -> Iterator[BinaryIO]:
+        where = self._tree.where(path)
+        with self._reading(where):
+            above, name = split(path)
+            with self._tree.folder(above) as folder:
+                fd = open_regular(name, folder)
+            if fd is None:
+                raise FileNotFoundError(errno.ENOENT, "no regular file", where)
+            medium = _MediumFile(self._disk, fd, where, from_medium)
+        with io.BufferedReader(medium, CHUNK_BYTES) as file:
+            yield cast("BinaryIO", file)
+
+    @contextmanager
+    def _reading(self, where: str) -> Iterator[None]:
+        """An archive that holds nothing at all is a disk that is not mounted, not a thousand lost files."""
+        try:
+            with reading(where):
+                yield
+        except FileNotFoundError as error:
+            if self._is_empty():
+                raise MediumError(f"{self._root}: the archive folder is empty or not there", _REMEDY) from error
+            raise
+
+    def _is_empty(self) -> bool:
+        try:
+            with os.scandir(self._root) as entries:
+                return next(entries, None) is None
+        except OSError:
+            return True
+
+    def entries(self, folder: str) -> Sequence[StoredEntry]:
+        try:
+            with (
+                self._reading(self._tree.where(folder)),
+                self._tree.folder(folder) as fd,
+                os.scandir(fd) as found,
+            ):
+                listed = [StoredEntry(entry.name, _kind(entry)) for entry in found]
+        except FileNotFoundError:
+            return ()
+        return sorted(listed, key=lambda entry: os.fsencode(entry.name))
+
+    def put(self, path: str, data: bytes) -> None:
+        self._check_writable()
+        where = self._tree.where(path)
+        with writing(where):
+            above, name = split(path)
+            with self._tree.made(STAGING_FOLDER, STAGE_MODE) as staging, self._tree.made(above) as folder:
+                if not exists(name, folder):
+                    self._put_new(data, staging, name, folder)
+                if not _holds(name, folder, data):
+                    raise StoreConflictError(
+                        f"{where}: other bytes stand here already; nothing was written",
+                        "Find out what changed it: the archive is write-once.",
+                    )
+                self._disk.fsync_folder(folder)
+
+    def _put_new(self, data: bytes, staging: int, name: str, folder: int) -> None:
+        """Where another process is faster, its bytes stand: the caller looks at them next.
+
+        The draft is a new file always: a killed run's may be the second name of an archived file.
+        """
+        draft = f"put-{secrets.token_hex(16)}"
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE, dir_fd=staging)
+        try:
+            self._disk.write_all(fd, data)
+            self._disk.seal(fd)
+            self._disk.move_new(draft, staging, name, folder)
+        except FileExistsError:
+            self._disk.unlink(draft, staging)
+        except OSError:
+            with suppress(OSError):  # the first error is the one to tell
+                os.unlink(draft, dir_fd=staging)
+            raise
+        finally:
+            os.close(fd)
+
+    def replace_damaged(self, path: str, staged: Stage, name: str, aside: str) -> str | None:
+        """A second name first, then one rename: *path* is never empty in between.
+
+        Only folders, which can have no second name, are moved; a run that ends right then left the folder at
+        *aside*, and the next call finds *path* free.
+        """
+        if not isinstance(staged, FolderStage):
+            raise TypeError("a stage of this store is needed")
+        self._check_writable()
+        with writing(self._tree.where(path)):
+            kept = self._keep(path, aside)
+            staged.put_over(name, path)
+        return kept
+
+    def _keep(self, path: str, aside: str) -> str | None:
+        """Gives what stands at *path* the name *aside* (``…~2`` if taken); answers which, None for nothing."""
+        above, name = split(path)
+        with self._tree.made(above) as folder:
+            if not exists(name, folder):
+                return None
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            for number in itertools.count(1):
+                kept = aside if number == 1 else f"{aside}~{number}"
+                aside_above, aside_name = split(kept)
+                with self._tree.made(aside_above) as keeping:
+                    if not exists(aside_name, keeping):
+                        self._keep_as(name, folder, aside_name, keeping, found)
+                        self._disk.fsync_folder(keeping)
+                        return kept
+                    if os.path.samestat(os.stat(aside_name, dir_fd=keeping, follow_symlinks=False), found):
+                        self._disk.fsync_folder(keeping)
+                        return kept  # by an earlier call that came no further
+        raise AssertionError("counting does not end")
+
+    def _keep_as(self, name: str, folder: int, new_name: str, new_folder: int, found: os.stat_result) -> None:
+        try:
+            if not stat.S_ISDIR(found.st_mode):
+                self._disk.link(name, folder, new_name, new_folder)
+                return
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+        self._disk.rename(name, folder, new_name, new_folder)
+        self._disk.fsync_folder(folder)
+
+
+class _MediumFile(io.RawIOBase):
+    """A file of the archive being read: the medium's errors come out as MediumError."""
+
+    def __init__(self, disk: Disk, fd: int, where: str, from_medium: bool) -> None:
+        self._disk = disk
+        self._fd = fd
+        self._where = where
+        self._from_medium = from_medium
+        self._drop_pages()
+
+    def _drop_pages(self) -> None:
+        """Before reading, so that the medium is read; after it, so that an audit pushes out no one else's."""
+        if self._from_medium:
+            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        try:
+            return self._disk.read_into(self._fd, buffer)
+        except OSError as error:
+            raise medium_error(self._where, error) from error
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            try:
+                self._drop_pages()
+            finally:
+                os.close(self._fd)
+
+
+def _holds(name: str, folder: int, data: bytes) -> bool:
+    fd = open_regular(name, folder)
+    if fd is None:
+        return False
+    with os.fdopen(fd, "rb") as file:
+        return file.read(len(data) + 1) == data
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return "link"
+    if entry.is_dir(follow_symlinks=False):
+        return "folder"
+    return "file" if entry.is_file(follow_symlinks=False) else "other"
