@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from archiver.adapters.files.folder_source import FolderSource
 from archiver.adapters.files.listing import DEEPEST
 from archiver.domain.delivery import ObjectKind, SourceObject
-from archiver.domain.evidence import Origin
 from archiver.domain.folders import deliveries
-from archiver.domain.limits import CHUNK_BYTES
 from archiver.errors import (
     MediumError,
     ObjectChangedError,
-    ObjectGoneError,
     SourceError,
     SourceUnreachableError,
     UsageError,
 )
+from tests.support.folders import fetched, keys, one, put, source
 from tests.support.stores import without_root_rights
 
 QUERY = "AWSLogs/111122223333/CloudTrail-Lake/Query"
@@ -35,30 +31,6 @@ def root(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
     folder.mkdir()
     return folder
-
-
-def put(root: Path, key: str, data: bytes = b"x") -> Path:
-    path = root / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path
-
-
-def keys(found: Iterable[SourceObject]) -> list[str]:
-    return [o.key for o in found]
-
-
-def source(root: Path) -> FolderSource:
-    return FolderSource("disk", root, "eu-west-1")
-
-
-def one(root: Path, key: str) -> SourceObject:
-    return next(o for o in source(root).objects() if o.key == key)
-
-
-def fetched(root: Path, found: SourceObject, offset: int = 0, pinned: Origin | None = None) -> bytes:
-    with source(root).open(found, offset, pinned) as stream:
-        return b"".join(stream.chunks())
 
 
 # ------------------------------------------------------------------------------------------ listing
@@ -296,118 +268,3 @@ def test_days_from_a_day_on(root: Path) -> None:
 def test_a_tree_without_awslogs_is_listed_whole(root: Path) -> None:
     put(root, f"prefix/{QUERY}/2024/01/01/{ID}/result_sign.json")
     assert list(source(root).day_prefixes(date(2030, 1, 1))) == [""]
-
-
-# ------------------------------------------------------------------------------------------ reading
-
-
-def test_bytes_and_origin_of_a_file(root: Path) -> None:
-    data = os.urandom(2 * CHUNK_BYTES + 3)
-    put(root, "a/b", data)
-    found = one(root, "a/b")
-    with source(root).open(found) as stream:
-        assert stream.origin == Origin(key="a/b", etag=found.etag, last_modified=found.last_modified)
-        pieces = list(stream.chunks())
-    assert b"".join(pieces) == data
-    assert max(map(len, pieces)) <= CHUNK_BYTES
-    assert fetched(root, found, CHUNK_BYTES + 1) == data[CHUNK_BYTES + 1 :]
-    assert fetched(root, found, len(data)) == b""
-    assert fetched(root, found, 5, Origin(key="a/b", etag=found.etag)) == data[5:]
-
-
-def test_an_empty_file_has_no_bytes(root: Path) -> None:
-    put(root, "empty", b"")
-    assert fetched(root, one(root, "empty")) == b""
-
-
-def test_a_file_that_changed_since_it_was_listed_is_not_given(root: Path) -> None:
-    path = put(root, "a", b"12345")
-    found = one(root, "a")
-    path.write_bytes(b"123456")
-    with pytest.raises(ObjectChangedError, match="modified"):
-        fetched(root, found)
-    path.write_bytes(b"54321")
-    os.utime(path, ns=(0, int(found.etag) + 1))
-    with pytest.raises(ObjectChangedError):
-        fetched(root, found)
-    with pytest.raises(ObjectChangedError, match="before"):
-        fetched(root, one(root, "a"), pinned=Origin(key="a", etag=found.etag))
-    with pytest.raises(ObjectChangedError):
-        fetched(root, one(root, "a"), offset=6)
-
-
-@pytest.mark.parametrize("change", ["rewritten", "shortened", "lengthened"])
-def test_a_file_that_changes_while_it_is_read_is_noticed(root: Path, change: str) -> None:
-    path = put(root, "a", b"x" * (CHUNK_BYTES + 10))
-    found = one(root, "a")
-    with source(root).open(found) as stream:
-        chunks = stream.chunks()
-        next(chunks)
-        if change == "shortened":
-            os.truncate(path, CHUNK_BYTES)
-        else:
-            with path.open("r+b") as file:
-                file.seek(0, os.SEEK_END if change == "lengthened" else os.SEEK_SET)
-                file.write(b"other")
-            os.utime(path, ns=(0, int(found.etag) + 1))
-        with pytest.raises(ObjectChangedError):
-            list(chunks)
-
-
-def test_a_file_replaced_while_it_is_read_is_still_the_one_that_was_listed(root: Path) -> None:
-    path = put(root, "a", b"x" * (CHUNK_BYTES + 10))
-    with source(root).open(one(root, "a")) as stream:
-        chunks = stream.chunks()
-        first = next(chunks)
-        put(root, "new", b"y" * (CHUNK_BYTES + 10)).replace(path)
-        assert first + b"".join(chunks) == b"x" * (CHUNK_BYTES + 10)
-
-
-def test_a_file_that_is_gone_is_gone(root: Path) -> None:
-    path = put(root, "a/b")
-    found = one(root, "a/b")
-    path.unlink()
-    with pytest.raises(ObjectGoneError, match="a/b"):
-        fetched(root, found)
-    path.parent.rmdir()
-    with pytest.raises(ObjectGoneError):
-        fetched(root, found)
-
-
-@pytest.mark.parametrize(
-    "key", ["", "../secret", "/etc/passwd", "a/../../secret", "a//b", "nul\0", "\ud800", "n" * 300]
-)
-def test_no_key_leads_out_of_the_folder(root: Path, key: str) -> None:
-    put(root.parent, "secret")
-    put(root, "a/b")
-    with pytest.raises(ObjectGoneError):
-        fetched(root, SourceObject(key, 1, "1"))
-
-
-def test_a_link_that_takes_the_place_of_a_folder_or_file_is_not_followed(root: Path, tmp_path: Path) -> None:
-    path = put(root, "d/e/file", b"data")
-    found = one(root, "d/e/file")
-    path.parent.rename(tmp_path / "moved")
-    (root / "d/e").symlink_to(tmp_path / "moved")
-    with pytest.raises(ObjectGoneError):
-        fetched(root, found)
-    (root / "d/e").unlink()
-    (root / "d/e").mkdir()
-    path.symlink_to(tmp_path / "moved/file")
-    with pytest.raises(ObjectChangedError, match="link"):
-        fetched(root, found)
-    path.unlink()
-    os.mkfifo(path)
-    with pytest.raises(ObjectChangedError):  # and does not wait for a writer
-        fetched(root, found)
-
-
-def test_a_file_that_may_not_be_read_is_an_error_of_the_medium(open_folder: Path) -> None:
-    with without_root_rights():
-        root = open_folder / "source"
-        path = put(root, "a/b")
-        found = one(root, "a/b")
-        path.chmod(0)
-        with pytest.raises(MediumError, match="a/b") as caught:
-            fetched(root, found)
-        assert "right" in caught.value.remedy

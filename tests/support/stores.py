@@ -21,6 +21,11 @@ from archiver.adapters.files.durable import Disk
 from archiver.adapters.files.store import FolderStore
 from archiver.ports import Stage, Store
 
+FOLDER = "prod/AWSLogs/0a1b"
+FILES = {"a": b"first", "b": b"second"}
+PLACES = {"a": f"{FOLDER}/result_1.csv.gz", "b": f"{FOLDER}/result_sign.json"}
+"""A delivery: staged name -> bytes, staged name -> place, and its folder."""
+
 Hook = Callable[[str, int], None]
 """Called with the name of the call and its number, from 1."""
 
@@ -202,3 +207,17 @@ def append_job(root: Path, name: str, pin: str, chunks: Sequence[bytes]) -> None
         for chunk in chunks:
             staged.append(chunk)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def publish(root: Path, disk: Disk | None = None) -> FolderStore:
+    """A store at *root* that holds the delivery."""
+    store = FolderStore(root, disk)
+    publish_delivery(store)
+    return store
+
+
+def publish_delivery(store: FolderStore) -> None:
+    """Stages and publishes the delivery."""
+    stage = store.stage("aa")
+    fill(stage, FILES)
+    assert stage.publish(PLACES, FOLDER)
