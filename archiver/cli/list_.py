@@ -24,7 +24,7 @@ _PAGE: Final = 200
 """Lines whose columns are aligned to each other: the list is never held as a whole."""
 
 _SHORT_ID: Final = 12
-_CODES: Final = tuple(sorted([*Reason, *Finding]))
+_CODES: Final = tuple(sorted(code.value for code in (*Reason, *Finding)))
 
 _EPILOG: Final = """\b
 Examples:
@@ -39,7 +39,12 @@ read.
 
 @click.command("list", epilog=_EPILOG)
 @condition_options
-@click.option("--code", metavar="CODE", type=click.Choice(_CODES), help="Only items with this reason or finding.")
+@click.option(
+    "--code",
+    metavar="C",
+    type=click.Choice(_CODES),
+    help="Only items with this reason or finding, e.g. hash_mismatch.",
+)
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="At most N items (default: all).")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines: one object an item.")
 @pass_cli

@@ -164,12 +164,15 @@ def _key(item: ItemDossier) -> None:
 
 
 def _judgements(item: ItemDossier) -> None:
+    from archiver.render.statements import FINDINGS
+
     _head("Judgements, oldest first")
     for one in item.judged:
         codes = codes_of(one.reasons, one.findings)
         say(f"  {format_time(one.at)}  {one.occasion}: {one.verdict.value.upper()}{f'  {codes}' if codes else ''}")
         for check in one.checks:
-            say(f"    {check.result.value:8} {check.id}: {check.detail}")
+            result = "finding" if check.id in FINDINGS else check.result.value
+            say(f"    {result:8} {check.id}: {check.detail}")
 
 
 def _custody(item: ItemDossier) -> None:

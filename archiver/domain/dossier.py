@@ -159,6 +159,31 @@ def _same(one: Judged, other: Judged) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Custody events in a row that say the same of the same actor; ``last`` is ``first`` where it is one."""
+
+    first: Happening
+    last: Happening
+    count: int
+
+
+def spans(history: Sequence[Happening]) -> list[Span]:
+    """*history* with equal neighbours put together."""
+    found: list[Span] = []
+    for event in history:
+        before = found[-1] if found else None
+        if before is not None and _alike(before.last, event):
+            found[-1] = Span(before.first, event, before.count + 1)
+        else:
+            found.append(Span(event, event, 1))
+    return found
+
+
+def _alike(one: Happening, other: Happening) -> bool:
+    return (one.kind, one.says, one.actor) == (other.kind, other.says, other.actor) and one.actor is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Heading:
     """What stands above a report. ``case``, ``exhibit``, ``purpose``: the requester's words, "" where not given.
 

@@ -8,9 +8,8 @@ from enum import Enum
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from archiver.domain.dossier import FileAccount, Heading, ItemDossier, Standing, Summary, runs
+from archiver.domain.dossier import FileAccount, Heading, ItemDossier, Standing, Summary, runs, spans
 from archiver.domain.evidence import FileRole
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
@@ -40,9 +39,8 @@ class HtmlReport:
     name: Final = "html"
 
     def __init__(self) -> None:
-        self._loader = PackageLoader("archiver.render")
         self._environment = Environment(
-            loader=self._loader,
+            loader=PackageLoader("archiver.render"),
             autoescape=True,
             undefined=StrictUndefined,
             finalize=_shown,
@@ -56,9 +54,7 @@ class HtmlReport:
     def begin(self, heading: Heading, summary: Summary) -> Iterator[str]:
         """Everything above the items."""
         template = self._environment.get_template("head.html")
-        style, _, _ = self._loader.get_source(self._environment, "style.css")
         yield from template.generate(
-            style=Markup(style),  # noqa: S704 - our own file
             heading=heading,
             summary=summary,
             outcome=_outcome(summary),
@@ -81,6 +77,7 @@ class HtmlReport:
             more_files=max(0, len(item.files) - _MOST_FILES),
             hashes=item.signed_hashes[:_MOST_FILES],
             runs=runs(item.judged),
+            spans=spans(item.history),
             is_s3=item.evidence.source_url.startswith("s3://"),
         )
 
@@ -96,8 +93,6 @@ _JUDGED: Final = (Verdict.FAILED, Verdict.INDETERMINATE, Verdict.VERIFIED)
 def _shown(value: object) -> object:
     """What every ``{{ }}`` of a template passes through, so that no place can be forgotten."""
     match value:
-        case Markup():
-            return value
         case None | "":
             return "–"
         case datetime():
@@ -140,4 +135,6 @@ def _size(size: int | None) -> str:
     amount, unit = float(size), 0
     while amount >= 1024 and unit < len(_UNITS) - 1:
         amount, unit = amount / 1024, unit + 1
+    if size == 1:
+        return "1 byte"
     return f"{size} bytes" if unit == 0 else f"{amount:.1f} {_UNITS[unit]} ({size} bytes)"
