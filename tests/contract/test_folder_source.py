@@ -15,6 +15,7 @@ from archiver.domain.folders import deliveries
 from archiver.errors import (
     MediumError,
     ObjectChangedError,
+    ObjectGoneError,
     SourceError,
     SourceUnreachableError,
     UsageError,
@@ -223,14 +224,36 @@ def test_a_file_is_no_source(tmp_path: Path) -> None:
     assert str(tmp_path) in caught.value.remedy
 
 
-def test_a_root_that_may_not_be_read_is_out_of_reach(open_folder: Path) -> None:
+def test_a_root_that_may_not_be_read_or_reached_is_named(open_folder: Path) -> None:
     with without_root_rights():
         root = open_folder / "source"
         root.mkdir()
         root.chmod(0)
-        with pytest.raises(SourceUnreachableError, match=os.strerror(errno.EACCES)):
+        with pytest.raises(MediumError, match=os.strerror(errno.EACCES)):
             list(source(root).objects())
+        with pytest.raises(SourceUnreachableError, match=os.strerror(errno.EACCES)):
+            list(source(root / "below").objects())
         root.chmod(0o755)
+
+
+def test_folders_on_the_way_need_be_passable_only(open_folder: Path) -> None:
+    with without_root_rights():
+        put(open_folder, "way/a/b", b"data")
+        (open_folder / "way").chmod(0o111)
+        (found,) = source(open_folder).objects("way/a/")
+        assert fetched(open_folder, found) == b"data"
+        (open_folder / "way").chmod(0o755)
+
+
+def test_the_whole_file_system_may_be_the_source(root: Path) -> None:
+    put(root, "a/b", b"data")
+    prefix = f"{str(root)[1:]}/"
+    (found,) = source(Path("/")).objects(prefix)
+    assert found.key == f"{prefix}a/b"
+    assert fetched(Path("/"), found) == b"data"
+    (root / "a/b").unlink()
+    with pytest.raises(ObjectGoneError, match=f"^{root}/a/b"):
+        fetched(Path("/"), found)
 
 
 def test_the_root_may_be_a_link_of_the_operators(root: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from archiver.adapters.files.listing import listed_below, modified_at
 from archiver.adapters.files.trouble import medium_error
-from archiver.adapters.files.walk import NOT_THERE, open_regular, opened_folder, segments
+from archiver.adapters.files.walk import NOT_THERE, open_regular, opened_folder, passed_folder, segments
 from archiver.domain.delivery import ObjectKind, SourceObject
 from archiver.domain.evidence import Origin
 from archiver.domain.limits import CHUNK_BYTES
@@ -107,7 +107,7 @@ class FolderSource:
         except FileNotFoundError as error:
             raise SourceError(f"{self.url}: no key in a folder begins with {printable(prefix)!r}") from error
         with self._root_checked() as root:
-            yield from listed_below(root, self._where(""), parts, start)
+            yield from listed_below(root, str(self._root).rstrip("/"), parts, start)
 
     @contextmanager
     def open(self, found: SourceObject, offset: int = 0, pinned: Origin | None = None) -> Iterator[_FileStream]:
@@ -127,7 +127,7 @@ class FolderSource:
         try:
             above, _, name = found.key.rpartition("/")
             segments(found.key)
-            with opened_folder(self._root, segments(above)) as folder:
+            with passed_folder(self._root, segments(above)) as folder:
                 fd = open_regular(name, folder) if found.kind is ObjectKind.FILE else None
         except OSError as error:
             if error.errno in NOT_THERE:
@@ -139,9 +139,9 @@ class FolderSource:
 
     @contextmanager
     def _root_checked(self) -> Iterator[int]:
-        """The root as a file descriptor. Raises UsageError, SourceUnreachableError."""
+        """The root as a file descriptor to pass through. Raises UsageError, SourceUnreachableError."""
         try:
-            fd = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+            fd = os.open(self._root, os.O_PATH | os.O_DIRECTORY)
         except NotADirectoryError as error:
             raise UsageError(
                 f"{self._root} is a file: a source is a folder, a delivery the one that holds {SIGN_FILE_NAME}",
@@ -158,7 +158,7 @@ class FolderSource:
             os.close(fd)
 
     def _where(self, key: str) -> str:
-        return printable(f"{self._root}/{key}" if key else str(self._root))
+        return printable(f"{str(self._root).rstrip('/')}/{key}")
 
 
 class _FileStream:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from archiver.adapters.files.trouble import medium_error
-from archiver.adapters.files.walk import FOLDER_FLAGS, NOT_THERE
+from archiver.adapters.files.walk import FOLDER_FLAGS, NOT_THERE, THROUGH_FLAGS
 from archiver.domain.delivery import ObjectKind, SourceObject
 
 DEEPEST: Final = 128
@@ -22,24 +22,27 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def listed_below(root: int, where: str, parts: Sequence[str], start: str) -> Iterator[SourceObject]:
-    """What lies in folder *parts* of the open folder *root* under names that begin with *start*, and all below.
+    """What lies in folder *parts* of *root* under names that begin with *start*, and all below.
 
-    In key order, as UTF-8 bytes; nothing where the folder is not there. *where*: the root, for messages.
+    In key order, as UTF-8 bytes; nothing where the folder is not there. *root*: a file descriptor; *where*: the
+    same for messages, without a slash at its end.
     Memory: the names of one folder a level. Raises MediumError for a folder that cannot be read.
     """
     fd: int | None = os.dup(root)
     before = ""
     for part in parts:
         before += f"{part}/"
-        fd = _entered(fd, part, f"{where}/{before}") if fd is not None else None
+        fd = _entered(fd, part, f"{where}/{before}", THROUGH_FLAGS) if fd is not None else None
+    if fd is not None:
+        fd = _entered(fd, ".", f"{where}/{before}")
     if fd is not None:
         yield from _walked(fd, before, start, where)
 
 
-def _entered(above: int, name: str, where: str) -> int | None:
+def _entered(above: int, name: str, where: str, flags: int = FOLDER_FLAGS) -> int | None:
     """Folder *name*, None where it is no folder; *above* is closed."""
     try:
-        return os.open(name, FOLDER_FLAGS, dir_fd=above)
+        return os.open(name, flags, dir_fd=above)
     except OSError as error:
         if error.errno in NOT_THERE:
             return None

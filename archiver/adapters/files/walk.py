@@ -18,7 +18,10 @@ from typing import Final
 from archiver.domain.text import printable
 
 FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-"""For every folder below the root."""
+"""For a folder below the root that is to be read or fsync'd."""
+
+THROUGH_FLAGS: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+"""For one that is only passed through: like the system itself this asks for the right to search, not to read."""
 
 NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 """What the system answers where no file of ours can be at a path: absent, or a link or a file on the way."""
@@ -46,11 +49,22 @@ def _encodable(part: str) -> bool:
 
 @contextmanager
 def opened_folder(root: Path, parts: Sequence[str]) -> Iterator[int]:
-    """The folder *parts* below *root* as a file descriptor. Raises OSError (see :data:`NOT_THERE`)."""
-    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    """The folder *parts* below *root*, open for reading. Raises OSError (see :data:`NOT_THERE`)."""
+    with passed_folder(root, parts) as folder:
+        fd = os.open(".", FOLDER_FLAGS, dir_fd=folder)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def passed_folder(root: Path, parts: Sequence[str]) -> Iterator[int]:
+    """The folder *parts* below *root*, open to open what is in it, not to read it. Raises OSError."""
+    fd = os.open(root, os.O_PATH | os.O_DIRECTORY)
     try:
         for part in parts:
-            below = os.open(part, FOLDER_FLAGS, dir_fd=fd)
+            below = os.open(part, THROUGH_FLAGS, dir_fd=fd)
             os.close(fd)
             fd = below
         yield fd
