@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
 from archiver.domain.custody import to_json
 from archiver.domain.dossier import FileAccount, ItemDossier, Judged, Standing
-from archiver.domain.evidence import Evidence, EvidenceFile, FileRole
+from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole
 from archiver.domain.keys import HeldKey
-from archiver.domain.verdict import Check, CheckResult, FileResult
+from archiver.domain.verdict import Check, CheckResult, FileResult, Reason, verdict_of
 from archiver.ports import EvidenceRecord, Ledger, Selection
 from archiver.work.history import History, history_of
 from archiver.work.keys import key_folder
@@ -49,7 +49,7 @@ class Dossiers:
         folder = key_folder(keys[0].key) if keys else None
         return ItemDossier(
             evidence=evidence,
-            state=record.state,
+            state=_said(record.state, disagreements),
             files=tuple(_files(evidence, history)),
             keys=tuple(keys),
             key_folder=folder,
@@ -74,6 +74,15 @@ class Dossiers:
                 self._keys.clear()
             self._keys[fingerprint] = self.ledger.keys.by_fingerprint(fingerprint)
         return self._keys[fingerprint]
+
+
+def _said(state: EvidenceState, disagreements: Sequence[str]) -> EvidenceState:
+    """What the next audit will say: a row that differs from its events is not believed, whatever it says."""
+    if not disagreements:
+        return state
+    given = {*state.reasons, Reason.LEDGER_ALTERED}
+    reasons = tuple(reason for reason in Reason if reason in given)
+    return replace(state, verdict=verdict_of(reasons), reasons=reasons)
 
 
 def _files(evidence: Evidence, history: History) -> Iterable[FileAccount]:

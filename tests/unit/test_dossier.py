@@ -95,9 +95,9 @@ def standing_of(file: EvidenceFile, last: Judgement) -> Standing:
 class _Ledger:
     """The ledger of one item, as far as a dossier asks: the real ones have their own suite."""
 
-    def __init__(self, item: Evidence, events: list[CustodyEvent]) -> None:
+    def __init__(self, item: Evidence, events: list[CustodyEvent], *disagreements: str) -> None:
         self.evidence = self.keys = self
-        self._item, self._events = item, events
+        self._item, self._events, self._disagreements = item, events, disagreements
 
     def get(self, _id: str) -> EvidenceRecord:
         return EvidenceRecord(self._item, EvidenceState(Verdict.VERIFIED, (), (), None, NOW))
@@ -105,8 +105,8 @@ class _Ledger:
     def events(self, _id: str) -> list[CustodyEvent]:
         return self._events
 
-    def disagreements(self, _id: str) -> list[str]:
-        return []
+    def disagreements(self, _id: str) -> tuple[str, ...]:
+        return self._disagreements
 
     def by_fingerprint(self, _fingerprint: str) -> list[object]:
         return []
@@ -230,6 +230,16 @@ def test_signed_hashes_are_those_of_the_last_judgement_in_listed_order() -> None
     told = dossier(item, [acquired(item, judged()), verified(last, 1)])
     assert told.signed_hashes == (B, A)
     assert told.signature is CheckResult.PASS
+
+
+def test_a_row_that_its_events_contradict_is_not_believed() -> None:
+    item = evidence(SIGN, FIRST)
+    ledger = _Ledger(
+        item, [acquired(item, judged(Reason.UNSIGNED))], "evidence_state.verdict: the row says 'verified'"
+    )
+    told = Dossiers(ledger, "/archive").item(item.id)  # type: ignore[arg-type]
+    assert (told.state.verdict, told.state.reasons) == (Verdict.FAILED, (Reason.LEDGER_ALTERED,))
+    assert told.disagreements == ("evidence_state.verdict: the row says 'verified'",)
 
 
 def test_a_summary_stays_small_and_counts_on() -> None:
