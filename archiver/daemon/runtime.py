@@ -32,10 +32,10 @@ from archiver.wiring import App, utc_now
 _JOBS_END_SECONDS: Final = 8.0
 """How long running jobs are waited for once the daemon is to end."""
 
-_LOOK_EVERY: Final = timedelta(seconds=10)
+_LOOK_EVERY: Final = timedelta(seconds=5)
 _TICK_SECONDS: Final = 2.0
 _SCHEDULER_SILENT_SECONDS: Final = 120.0
-"""The scheduler's thread does something six times a minute: silent for this long, it is dead."""
+"""The scheduler's thread does something twelve times a minute: silent for this long, it is dead."""
 
 _CLOCK_BACK_SECONDS: Final = 60.0
 _FIGURES_EVERY: Final = 300.0
