@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
 from archiver.errors import SettingsError
 from archiver.settings import Settings
 
@@ -27,6 +25,6 @@ def effective(before: Settings, read: Settings) -> tuple[Settings, Sequence[str]
     parts = {name: getattr(read, name) for name in Settings.model_fields}
     try:
         return Settings(**{**parts, "ledger": before.ledger, "archive": archive}), kept
-    except ValidationError as error:
-        said = "; ".join(str(problem["msg"]) for problem in error.errors(include_input=False, include_url=False))
-        raise SettingsError(f"{' and '.join(kept)} needs a restart, and until then: {said}") from None
+    except ValueError:  # each part was checked when it was read: only how they fit together is left
+        remains = "until then no source may lie within the archive in use, nor hold it"
+        raise SettingsError(f"{' and '.join(kept)} needs a restart, and {remains}") from None
