@@ -213,7 +213,7 @@ def _alerts() -> None:
         text("last_error", null=True),
         text("delivered_at", null=True),
     )
-    _partial("ix_alerts_undelivered", "alerts", ["next_try_at"], "delivered_at IS NULL")
+    _partial("ix_alerts_undelivered", "alerts", ["id"], "delivered_at IS NULL")
 
 
 def _partial(name: str, table: str, columns: list[Any], condition: str) -> None:

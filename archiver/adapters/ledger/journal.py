@@ -16,7 +16,7 @@ from archiver.adapters.ledger.rows import provenance_row
 from archiver.adapters.ledger.statements import chunks, put_new
 from archiver.adapters.ledger.stored import stored_text, stored_time
 from archiver.adapters.ledger.tables import alerts as alerts_table
-from archiver.adapters.ledger.tables import custody_events, evidence, key_provenance
+from archiver.adapters.ledger.tables import custody_events, evidence, key_provenance, verifications
 from archiver.domain.custody import Actor, Entry, EvidenceAcquired, KeyHarvested, body
 from archiver.errors import LedgerError
 from archiver.ports import Alert
@@ -61,9 +61,8 @@ def append(
     """Records *entries*, whose canonical forms are *bodies*, and *alerts*, inside *connection*'s transaction."""
     known = _acquired_already(connection, entries)
     provenances = _provenances(connection, entries)
-    last = connection.scalar(sa.select(sa.func.max(custody_events.c.seq)))
     known_keys = {str(provenance[0]) for provenance in provenances}
-    projection = Projection(connection, -1 if last is None else last, known_keys)
+    projection = Projection(connection, _last_seq(connection), known_keys)
     projection.load_states(entries)
     for entry, text in zip(entries, bodies, strict=True):
         if isinstance(entry, EvidenceAcquired):
@@ -78,6 +77,15 @@ def append(
         projection.add(entry, text)
     projection.write()
     _queue(connection, alerts, entries[-1].at if entries else datetime.now(UTC))
+
+
+def _last_seq(connection: Connection) -> int:
+    """The highest number in use, -1 for none. By the rows that follow from events too: whoever removes the last
+    events by force leaves a gap that tells of them, and does not bring the ledger to a stop.
+    """
+    tables = (custody_events, verifications, key_provenance)
+    found = [connection.scalar(sa.select(sa.func.max(table.c.seq))) for table in tables]
+    return max((seq for seq in found if seq is not None), default=-1)
 
 
 def _acquired_already(connection: Connection, entries: Sequence[Entry]) -> set[str]:

@@ -193,7 +193,7 @@ sa.Index(
     "ix_evidence_state_awaiting_key",
     evidence_state.c.acquired_at,
     evidence_state.c.evidence_id,
-    sqlite_where=evidence_state.c.awaiting_key,
+    sqlite_where=evidence_state.c.awaiting_key == sa.literal_column("1"),  # as queries have it there
     postgresql_where=evidence_state.c.awaiting_key,
 )
 
@@ -245,7 +245,7 @@ alerts = sa.Table(
 )
 sa.Index(
     "ix_alerts_undelivered",
-    alerts.c.next_try_at,
+    alerts.c.id,
     sqlite_where=alerts.c.delivered_at.is_(None),
     postgresql_where=alerts.c.delivered_at.is_(None),
 )

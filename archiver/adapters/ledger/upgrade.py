@@ -85,11 +85,10 @@ def migrations_folder() -> Path:
 
 def _make_folder(folder: Path) -> None:
     """Only its owner may enter: a ledger names everything that is investigated."""
-    missing = [folder, *folder.parents]
-    missing = missing[: next(i for i, parent in enumerate(missing) if parent.exists())]
     try:
-        for parent in reversed(missing):
-            parent.mkdir(mode=0o700, exist_ok=True)
+        for parent in reversed([folder, *folder.parents]):
+            if not parent.is_dir():
+                parent.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise LedgerError(f"ledger folder {folder} cannot be made: {error.strerror}") from error
 

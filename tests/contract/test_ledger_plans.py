@@ -1,0 +1,100 @@
+"""What keeps a million items quick: the questions that are asked most are answered from an index, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from archiver.adapters.ledger.connection import Database, connect, place_of
+from archiver.adapters.ledger.database import SqlLedger
+from archiver.domain.verdict import Verdict
+from archiver.ports import Selection
+from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item
+
+EVERY = Selection()
+ASKED: list[tuple[str, Callable[[SqlLedger], Any]]] = [
+    ("ix_evidence_state_acquired_at", lambda ledger: next(ledger.evidence.select(EVERY))),
+    ("ix_evidence_state_acquired_at", lambda ledger: list(ledger.evidence.select(EVERY))),
+    (
+        "ix_evidence_state_next_audit_at",
+        lambda ledger: next(ledger.evidence.select(Selection(due_at=START), True), 0),
+    ),
+    ("ix_evidence_state_next_audit_at", lambda ledger: list(ledger.evidence.select(EVERY, True))),
+    (
+        "ix_evidence_state_verdict",
+        lambda ledger: next(ledger.evidence.select(Selection(verdict=Verdict.FAILED, source="prod")), 0),
+    ),
+    ("ix_evidence_source", lambda ledger: next(ledger.evidence.select(Selection(source="prod", since=START)))),
+    ("ix_evidence_account", lambda ledger: next(ledger.evidence.select(Selection(account="111122223333")))),
+    ("ix_evidence_state_awaiting_key", lambda ledger: list(ledger.evidence.awaiting_key())),
+    ("ix_evidence_hash_list_sha256", lambda ledger: ledger.evidence.same_hash_list("0" * 64)),
+    ("ix_evidence_query_id", lambda ledger: ledger.evidence.resolve(item(7).query_id or "")),
+    ("ix_evidence_path", lambda ledger: ledger.evidence.has_below("prod/AWSLogs")),
+    ("ix_custody_events_evidence_id", lambda ledger: list(ledger.evidence.events(item(7).id))),
+    ("ix_deliveries_prefix", lambda ledger: next(ledger.deliveries.archived_below("prod", "AWSLogs/"))),
+    ("ix_deliveries_pending", lambda ledger: list(ledger.deliveries.pending("prod"))),
+    ("ix_alerts_undelivered", lambda ledger: ledger.outbox.due(START)),
+]
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """The SELECTs that are sent meanwhile, and their parameters."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: Any) -> None:
+        if statement.startswith("SELECT"):
+            sent.append((statement, parameters))
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(database.engine, "before_cursor_execute", note)
+
+
+def plan(database: Database, statement: str, parameters: Any) -> str:
+    """How the database goes about *statement*; PostgreSQL is told not to scan and sort what is so little."""
+    with database.read() as connection:
+        if database.place.file is not None:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            return "\n".join(str(row[3]) for row in rows)
+        for setting in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):
+            connection.exec_driver_sql(f"SET LOCAL {setting} = off")
+        return "\n".join(str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
+
+
+@pytest.fixture
+def stocked(ledger_place: LedgerPlace) -> Iterator[Database]:
+    database = connect(place_of(ledger_place.url))
+    SqlLedger(database, ACTOR).journal.record([acquired(item(number)) for number in range(210)])
+    if not ledger_place.is_sqlite:  # a SQLite ledger is never analysed, and PostgreSQL does it by itself
+        with database.write() as connection:
+            connection.exec_driver_sql("ANALYZE")
+    yield database
+    database.close()
+
+
+@pytest.mark.parametrize(("index", "ask"), ASKED, ids=[f"{n}-{index}" for n, (index, _) in enumerate(ASKED)])
+def test_an_index_answers(stocked: Database, index: str, ask: Callable[[SqlLedger], Any]) -> None:
+    with statements(stocked) as sent:
+        ask(SqlLedger(stocked, ACTOR))
+    plans = [plan(stocked, statement, parameters) for statement, parameters in sent]
+    used = [text for text in plans if index in text]
+    assert used, plans
+    paged = [text for text, (statement, _) in zip(plans, sent, strict=True) if "JOIN evidence_state" in statement]
+    ordered = [text for text in paged if "files" not in text]
+    assert not [text for text in ordered if "TEMP B-TREE FOR ORDER BY" in text or "Sort" in text], ordered
+
+
+def test_figures_come_from_an_index_alone(stocked: Database) -> None:
+    with statements(stocked) as sent:
+        SqlLedger(stocked, ACTOR).evidence.totals(START + DAY, 60.0)
+    plans = "\n".join(plan(stocked, statement, parameters) for statement, parameters in sent)
+    for index in ("ix_evidence_state_verdict", "ix_evidence_state_judged_at", "ix_deliveries_pending"):
+        assert index in plans
+    assert "USING COVERING INDEX ix_evidence_state_verdict" in plans or "Index Only Scan using ix_evidence" in plans
