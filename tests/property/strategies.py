@@ -32,6 +32,8 @@ CONFUSABLE = (
     "%uDCE9",
     "\\udce9",
     "escaped:\\udce9",
+    "\udce9\\udce9",
+    "\\udce9\udce9",
     "escaped:",
     "\ud83d\ude00",  # two lone surrogates that JSON would join
     "\U0001f600",

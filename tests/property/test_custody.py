@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from archiver.domain import custody
 from archiver.domain.custody import Actor, Entry, body
-from tests.property.strategies import instances_of, values_of
+from tests.property.strategies import CONFUSABLE, instances_of, values_of
 
 KINDS = [
     kind
@@ -60,6 +60,11 @@ def test_entries_that_differ_in_any_field_have_different_forms(kind, data):
 def test_texts_that_differ_have_different_forms(one, other):
     assume(one != other)
     assert rfc8785.dumps(custody.to_json(one)) != rfc8785.dumps(custody.to_json(other))
+
+
+def test_confusable_texts_are_told_apart_in_every_combination():
+    texts = {one + other for one in CONFUSABLE for other in CONFUSABLE}
+    assert len({rfc8785.dumps(custody.to_json(text)) for text in texts}) == len(texts)
 
 
 @given(st.integers(), st.integers())

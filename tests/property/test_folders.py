@@ -55,6 +55,7 @@ def in_bytes(key: str) -> bytes:
 @example({QUERY + "/result_1.csv.gz": 1, QUERY + "/result_1.csv.gz/x": 1, QUERY + "/result_sign.json": 1})
 @example({QUERY + "/a/" + OTHER + "/notes.txt": 1, QUERY + "/result_1.csv.gz": 1})
 @example({QUERY + "/a/result_sign.json": 1, QUERY + "/a/b/x": 1, QUERY + "/result_1.csv.gz": 1})
+@example({f"{QUERY}/result_1.csv.gz": 1, f"{QUERY}/{OTHER}/result_1.csv.gz": 1, f"{QUERY}/{OTHER}/a/notes.txt": 1})
 def test_deliveries_are_what_a_simple_reading_gives(listing):
     objects = [SourceObject(key, listing[key], "e") for key in sorted(listing, key=in_bytes)]
     found = list(deliveries(iter(objects)))

@@ -64,6 +64,12 @@ def test_two_segments_never_share_a_name(one, other):
         assert safe[0] != safe[1]
 
 
+def test_confusable_segments_are_told_apart_in_every_combination():
+    segments = {one + other for one in CONFUSABLE for other in CONFUSABLE}
+    assert len({safe_segment(segment) for segment in segments}) == len(segments)
+    assert len({delivery_path("s", f"{segment}/") for segment in segments}) == len(segments)
+
+
 @settings(max_examples=500)
 @given(prefixes | confusable_prefixes, prefixes | confusable_prefixes, revisions, revisions)
 @example("a@r2/", "a/", 1, 2)

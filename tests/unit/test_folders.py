@@ -54,6 +54,14 @@ def test_a_delivery_inside_a_delivery_keeps_its_own():
     }
 
 
+def test_the_nearest_canonical_folder_is_the_owner():
+    """A prefix may end in a delivery's own folder: canonical folders can lie in one another."""
+    inner = ONE + TWO
+    keys = (ONE + "result_sign.json", inner + "result_1.csv.gz", inner + "sub/x")
+    assert found(*keys) == {inner: ["result_1.csv.gz", "sub/x"], ONE: ["result_sign.json"]}
+    assert found(ONE + "result_sign.json", inner + "sub/x") == {ONE: [TWO + "sub/x", "result_sign.json"]}
+
+
 def test_a_hostile_sign_file_high_up_claims_nothing_below():
     assert found("result_sign.json", "x", ONE + "result_1.csv.gz", "AWSLogs/result_sign.json", "AWSLogs/z/y") == {
         ONE: ["result_1.csv.gz"],
