@@ -15,6 +15,7 @@ from typing import Final
 
 from archiver.domain.custody import EvidenceVerified
 from archiver.domain.due import next_audit
+from archiver.domain.paths import KEYS_FOLDER
 from archiver.domain.verdict import Verdict
 from archiver.errors import StoppedError
 from archiver.ports import Alert, Clock, EvidenceRecord, Ledger, Progress, Selection, ShouldStop
@@ -71,9 +72,11 @@ class Audit:
     def run(self, selection: Selection, tell: Tell, budget: Budget, *, due_first: bool) -> AuditResult:
         """One pass over *selection*, the longest due first or in order of acquisition.
 
-        Raises LedgerError, StoreError; waits for another audit of the same ledger to end.
+        Raises LedgerError, StoreError, MediumError where the archive is not there at all: a disk that is not
+        mounted is not a million items that cannot be read. Waits for another audit of the same ledger to end.
         """
         with self.ledger.locks.hold("audit"):
+            self.inspector.store.entries(KEYS_FOLDER)
             self.progress.begin("audit")
             items = self.ledger.evidence.select(selection, oldest_due_first=due_first)
             return _Pass(self, tell, budget).run(items)
@@ -81,6 +84,7 @@ class Audit:
     def judge(self, records: Iterator[EvidenceRecord], tell: Tell) -> AuditResult:
         """The same for *records*, without budget."""
         with self.ledger.locks.hold("audit"):
+            self.inspector.store.entries(KEYS_FOLDER)
             return _Pass(self, tell, Budget()).run(records)
 
 

@@ -43,6 +43,14 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderState:
+    """An item's folder: entries that do not belong there, or why it could not be listed."""
+
+    strays: tuple[str, ...]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What was found. ``altered``: files to repair; ``altered_keys``: archive paths of key files to repair."""
 
@@ -85,7 +93,7 @@ class Inspector:
             same_hash_list=self._replays(record, examination),
         )
         altered_keys = self._altered_key_files(examination.key)
-        judged = _with_archive(judge(examination, observed, around), states, altered_keys, self._strays(record))
+        judged = _with_archive(judge(examination, observed, around), states, altered_keys, self._folder(record))
         self.progress.item(evidence.prefix)
         return Inspection(
             record=record,
@@ -160,16 +168,20 @@ class Inspector:
                 altered.append(path)
         return tuple(altered)
 
-    def _strays(self, record: EvidenceRecord) -> list[str]:
+    def _folder(self, record: EvidenceRecord) -> FolderState:
         """Entries of the item's folder that were never acquired; folders of other items are none."""
         folder = record.evidence.path
         ours = {file.path for file in record.evidence.files}
+        try:
+            entries = self.store.entries(folder)
+        except MediumError as error:
+            return FolderState((), str(error))
         strays = []
-        for entry in self.store.entries(folder):
+        for entry in entries:
             path = f"{folder}/{entry.name}"
             if path not in ours and not (entry.kind == "folder" and self.evidence.has_below(path)):
                 strays.append(f"{path} ({entry.kind})")
-        return strays
+        return FolderState(tuple(strays))
 
 
 def _chunk(stream: BinaryIO, path: str) -> bytes:
@@ -187,7 +199,7 @@ def _observed(state: FileState) -> ObservedFile:
 
 
 def _with_archive(
-    judged: Judgement, states: Sequence[FileState], altered_keys: Sequence[str], strays: Sequence[str]
+    judged: Judgement, states: Sequence[FileState], altered_keys: Sequence[str], folder: FolderState
 ) -> Judgement:
     """Adds the check ``archive``: every file as it was acquired, and nothing beside them."""
     reasons: list[Reason] = []
@@ -209,13 +221,16 @@ def _with_archive(
     if altered_keys:
         reasons.append(Reason.ARCHIVE_ALTERED)
         troubles += [f"{path} is not the key that the ledger holds" for path in altered_keys]
+    if folder.error:
+        reasons.append(Reason.READ_ERROR)
+        troubles.append(f"the folder cannot be listed: {folder.error}")
     only_unread = set(reasons) == {Reason.READ_ERROR}
     result = CheckResult.UNKNOWN if only_unread else CheckResult.FAIL if reasons else CheckResult.PASS
     detail = "; ".join(troubles[:20]) or "every file has the SHA-256 that it was acquired with"
-    extra = [Check(Finding.UNLISTED_FILE, CheckResult.FAIL, f"stray in the archive: {s}") for s in strays[:20]]
+    extra = [Check(Finding.UNLISTED_FILE, CheckResult.FAIL, f"stray in the archive: {s}") for s in folder.strays[:20]]
     return judgement(
         (*judged.reasons, *reasons),
-        (*judged.findings, *([Finding.UNLISTED_FILE] if strays else [])),
+        (*judged.findings, *([Finding.UNLISTED_FILE] if folder.strays else [])),
         (*judged.checks, Check("archive", result, detail), *extra),
         judged.files,
     )

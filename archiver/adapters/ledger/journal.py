@@ -123,7 +123,7 @@ def _queue(connection: Connection, alerts: Sequence[Alert], at: datetime) -> Non
             "created_at": moment,
             "attempts": 0,
             "next_try_at": moment,
-            "last_error": None,
+            "refused": "[]",
             "delivered_at": None,
         }
         for alert in alerts

@@ -1,0 +1,350 @@
+"""``archiver audit``: whatever was done to archive or ledger is found, told once, and mended where it can be."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import files_below
+
+FIELDS = {
+    "audited": int,
+    "verified": int,
+    "failed": int,
+    "indeterminate": int,
+    "repaired": int,
+    "bytes": int,
+    "seconds": float,
+    "items": list,
+}
+
+
+@pytest.fixture
+def held(home, key):
+    """A home whose archive holds one verified delivery of two results; answers its folder there."""
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(key), status=0)
+    folder = home.deliver(key, files=2)
+    home.run("sync", status=0)
+    return home.archive / "prod" / folder.relative_to(home.tree)
+
+
+def audit(home, *arguments, status):
+    return home.run("audit", *arguments or ["--all"], "--json", status=status).json
+
+
+def test_answers_as_the_contract_says(home, held):
+    answer = audit(home, status=0)
+    assert {name: type(answer[name]) for name in FIELDS} == FIELDS
+    assert answer["stopped_by"] is None
+    assert (answer["audited"], answer["verified"], answer["failed"], answer["indeterminate"]) == (1, 1, 0, 0)
+    assert answer["bytes"] == sum(map(len, files_below(held).values()))
+    assert answer["items"] == []
+    assert home.run("audit", "--all", "--allow-cache", status=0).stdout.startswith("1 audited (")
+    assert home.kinds().count("evidence_verified") == 2
+
+
+def writable(path):
+    path.parent.chmod(0o755)
+    path.chmod(0o644)
+    return path
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    writable(path).write_bytes(data)
+
+
+def truncate(path):
+    writable(path).write_bytes(path.read_bytes()[:-1])
+
+
+def grow(path):
+    writable(path).write_bytes(path.read_bytes() + b"\0")
+
+
+def empty(path):
+    writable(path).write_bytes(b"")
+
+
+def delete(path):
+    path.unlink()
+
+
+def link(path):
+    aside = path.parent.parent / "aside"
+    path.rename(aside)
+    path.symlink_to(aside)
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+RESULT, SIGN = "result_2.csv.gz", "result_sign.json"
+LOST = ["file_missing", "archive_altered"]
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "reasons"),
+    [
+        (RESULT, flip, ["hash_mismatch", "archive_altered"]),
+        (RESULT, truncate, ["hash_mismatch", "archive_altered"]),
+        (RESULT, grow, ["hash_mismatch", "archive_altered"]),
+        (RESULT, empty, ["hash_mismatch", "archive_altered"]),
+        (RESULT, delete, LOST),
+        (RESULT, link, LOST),
+        (RESULT, folder, LOST),
+        (SIGN, grow, ["archive_altered", "sign_file_invalid"]),
+        (SIGN, delete, LOST),
+        (SIGN, link, LOST),
+    ],
+)
+def test_harm_is_found_told_once_and_repaired(home, held, name, harm, reasons):
+    original = files_below(held)
+    path = held / name
+    harm(path)
+    found = path.read_bytes() if path.is_file() and not path.is_symlink() else None
+
+    answer = audit(home, status=1)
+    assert (answer["audited"], answer["failed"], answer["repaired"]) == (1, 1, 0)
+    (item,) = answer["items"]
+    assert item["verdict"] == "failed"
+    assert set(reasons) <= set(item["reasons"])
+    assert any(str(path.relative_to(home.archive)) in check["detail"] for check in item["checks"])
+    assert len(home.alerts()) == 1
+    audit(home, status=1)
+    assert len(home.alerts()) == 1, "the same harm is told once"
+
+    answer = audit(home, "--all", "--repair", status=0)
+    assert (answer["repaired"], answer["verified"], answer["items"]) == (1, 1, [])
+    assert files_below(held) == original
+    if found is not None:
+        assert found in files_below(home.archive / "set-aside").values(), "the damaged bytes are kept"
+    assert home.kinds()[-3:] == ["evidence_verified", "evidence_repaired", "evidence_verified"]
+    answer = audit(home, "--all", "--repair", status=0)
+    assert answer["repaired"] == 0
+    harm(path)
+    audit(home, status=1)
+    assert len(home.alerts()) == 2, "harm after a repair is news"
+
+
+@pytest.mark.parametrize("name", ["public_key.der", "public_key_pkcs1.pem", "public_key_x509.pem"])
+@pytest.mark.parametrize("harm", [flip, delete])
+def test_key_files(home, held, name, harm):
+    (keys,) = (home.archive / "keys").iterdir()
+    original = files_below(keys)
+    harm(keys / name)
+    (item,) = audit(home, status=1)["items"]
+    assert item["reasons"] == ["archive_altered"]
+    assert audit(home, "--all", "--repair", status=0)["repaired"] == 1
+    assert files_below(keys) == original
+
+
+@pytest.mark.parametrize("make", [lambda p: p.write_bytes(b"?"), Path.mkdir, lambda p: p.symlink_to("/etc/passwd")])
+def test_a_stray_is_a_finding_and_told_once(home, held, make):
+    make(held / "stray")
+    ran = home.run("audit", "--all", "--json", status=0).json
+    assert ran["verified"] == 1
+    assert len(home.alerts()) == 1
+    assert "unlisted_file" in home.alerts()[0]
+    audit(home, status=0)
+    assert len(home.alerts()) == 1
+
+
+def test_what_failed_at_its_acquisition_is_not_altered_for_that(home, key):
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(key), status=0)
+    bad = home.deliver(key)
+    (bad / "result_1.csv.gz").write_bytes(b"tampered")
+    home.run("sync", status=1)
+    (item,) = audit(home, status=1)["items"]
+    assert item["reasons"] == ["hash_mismatch"]
+    assert len(home.alerts()) == 1
+    empty(home.archive / "prod" / bad.relative_to(home.tree) / "result_1.csv.gz")
+    (item,) = audit(home, status=1)["items"]
+    assert item["reasons"] == ["hash_mismatch", "archive_altered"]
+    assert audit(home, "--all", "--repair", status=1)["repaired"] == 1, "what was acquired is evidence as it is"
+    (item,) = audit(home, status=1)["items"]
+    assert item["reasons"] == ["hash_mismatch"]
+
+
+def test_repair_from_a_bucket_takes_the_version_that_was_acquired(home, key, aws):
+    aws.register_key(key.public)
+    home.configure(home.s3_source(aws))
+    prefix, files = home.sample(key)
+    aws.put_delivery(prefix, files)
+    home.run("sync", status=0)
+    path = home.archive / "prod" / prefix / "result_1.csv.gz"
+    flip(path)
+    aws.put(prefix + "result_1.csv.gz", b"other bytes on top")
+    answer = audit(home, "--all", "--repair", status=0)
+    assert answer["repaired"] == 1
+    assert path.read_bytes() == files["result_1.csv.gz"]
+
+
+def test_no_repair_where_the_source_is_gone(home, held):
+    shutil.rmtree(home.tree)
+    flip(held / RESULT)
+    harmed = files_below(held)
+    answer = audit(home, "--all", "--repair", status=1)
+    assert (answer["repaired"], answer["failed"]) == (0, 1)
+    assert "is not repaired" in answer["errors"][0]["error"]
+    assert files_below(held) == harmed, "nothing is touched"
+    assert files_below(home.archive / "set-aside") == {}
+
+
+def test_no_repair_from_a_source_that_has_other_bytes(home, held):
+    source = home.tree / held.relative_to(home.archive / "prod") / RESULT
+    facts = source.stat()
+    data = bytearray(source.read_bytes())
+    data[5] ^= 1
+    source.write_bytes(data)
+    os.utime(source, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    flip(held / RESULT)
+    harmed = files_below(held)
+    answer = audit(home, "--all", "--repair", status=1)
+    assert answer["repaired"] == 0
+    assert "now gives other bytes" in answer["errors"][0]["error"]
+    assert files_below(held) == harmed
+
+
+def test_no_repair_where_the_source_is_not_configured_any_more(home, key, aws):
+    aws.register_key(key.public)
+    home.configure(home.s3_source(aws))
+    prefix, files = home.sample(key)
+    aws.put_delivery(prefix, files)
+    home.run("sync", status=0)
+    flip(home.archive / "prod" / prefix / "result_1.csv.gz")
+    home.write()
+    answer = audit(home, "--all", "--repair", status=1)
+    assert "not configured" in answer["errors"][0]["error"]
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "UPDATE evidence SET query_id = 'forged'",
+        "UPDATE files SET sha256 = key_sha256 FROM evidence",
+        "UPDATE files SET path = replace(path, 'result_2', 'result_3')",
+        "DELETE FROM files WHERE name = 'result_2.csv.gz'",
+        "UPDATE evidence_state SET verdict = 'failed'",
+        "UPDATE custody_events SET body = replace(body, 'verified', 'failed') WHERE kind = 'evidence_acquired'",
+        "DELETE FROM custody_events WHERE kind = 'evidence_acquired'",
+        "UPDATE key_provenance SET valid_until = '2099-01-01T00:00:00.000000Z'",
+        "UPDATE keys SET der = x'00'",
+        "DELETE FROM keys",
+        "DELETE FROM verifications",
+    ],
+)
+def test_an_altered_ledger_is_found_and_never_repaired_from(home, held, forgery):
+    flip(held / RESULT)
+    home.ledger.forge(forgery)
+    answer = audit(home, "--all", "--repair", status=1)
+    (item,) = answer["items"]
+    assert "ledger_altered" in item["reasons"]
+    assert answer["repaired"] == 0
+    detail = next(check["detail"] for check in item["checks"] if check["id"] == "ledger")
+    assert detail
+
+
+def test_only_what_is_due_unless_told_otherwise(home, held):
+    assert audit(home, "--due", status=0)["audited"] == 0
+    assert home.run("audit", status=0).stdout.startswith("0 audited")
+    home.write(home.folder_source(), audit={"reverify_after": "1s"})
+    audit(home, status=0)
+    time.sleep(1)
+    assert audit(home, "--due", status=0)["audited"] == 1
+
+
+def test_one_item_by_any_of_its_names(home, key, held):
+    home.deliver(key)
+    items = home.run("sync", "--json", status=0).json["items"]
+    (identity, query) = items[0]["id"], items[0]["query_id"]
+    for name in (identity, identity[:12], query, query[:13]):
+        assert audit(home, "--id", name, status=0)["audited"] == 1
+    assert audit(home, "--id", identity, "--id", query, status=0)["audited"] == 1
+    assert "no evidence" in home.run("audit", "--id", "ffffffff-none", status=2).stderr.lower()
+
+
+def test_samples_cover_everything_once(home, key, held):
+    for _ in range(5):
+        home.deliver(key)
+    home.run("sync", status=0)
+    audited = [audit(home, "--sample", f"{number}/4", status=0)["audited"] for number in (1, 2, 3, 4)]
+    assert sum(audited) == 6
+
+
+def test_budgets_end_a_pass_between_items(home, key, held):
+    for _ in range(3):
+        home.deliver(key)
+    home.run("sync", status=0)
+    answer = audit(home, "--all", "--max-bytes", "1", status=0)
+    assert (answer["audited"], answer["stopped_by"]) == (1, "max_bytes")
+    answer = audit(home, "--all", "--max-bytes", "1GB", "--max-time", "1h", status=0)
+    assert (answer["audited"], answer["stopped_by"]) == (4, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--sample", "0/4"], "0/4"),
+        (["--sample", "5/4"], "5/4"),
+        (["--sample", "1/0"], "1/0"),
+        (["--sample", "half"], "is not N/T"),
+        (["--sample", "²/3"], "--sample"),
+        (["--all", "--due"], "exclude each other"),
+        (["--all", "--id", "1"], "exclude each other"),
+        (["--max-bytes", "lots"], "--max-bytes"),
+        (["--max-bytes", "-1"], "--max-bytes"),
+        (["--max-time", "0"], "--max-time"),
+        (["--max-time", "soon"], "--max-time"),
+        (["--id", ""], ""),
+    ],
+)
+def test_wrong_arguments(home, held, arguments, complaint):
+    events = len(home.kinds())
+    ran = home.run("audit", *arguments, status=2)
+    assert complaint in ran.stderr
+    assert len(home.kinds()) == events
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_pass_keeps_what_it_did(home, key, held, number):
+    for _ in range(12):
+        home.deliver(key)
+    home.run("sync", status=0)
+    size = sum(map(len, files_below(home.archive / "prod").values())) // 13
+    home.write(home.folder_source(), audit={"max_bytes_per_second": f"{size * 2}B"}, workers={"threads": 1})
+    process = home.start("audit", "--all", "--json")
+    waited = time.monotonic() + 30
+    while home.kinds().count("evidence_verified") < 2 and time.monotonic() < waited:
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    answer = json.loads(out)
+    assert process.returncode == 130, err
+    assert answer["stopped_by"] == "signal"
+    assert 2 <= answer["audited"] < 13
+    assert home.kinds().count("evidence_verified") == answer["audited"]
+    assert answer["failed"] == 0
+
+
+def test_an_archive_that_is_not_mounted_is_no_lost_evidence(home, held):
+    home.archive.rename(home.root / "elsewhere")
+    events = home.kinds()
+    for _ in range(2):
+        ran = home.run("audit", "--all")
+        assert ran.status in (3, 4), str(ran)
+        assert str(home.archive) in ran.stderr
+        home.archive.mkdir(exist_ok=True)
+    assert home.kinds() == events
+    assert home.alerts() == []
