@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Final
 from archiver.actor import current_actor
 from archiver.adapters.files.folder_source import FolderSource
 from archiver.adapters.files.store import FolderStore
-from archiver.adapters.ledger.database import open_ledger
-from archiver.adapters.log_messenger import LogMessenger
 from archiver.domain.custody import Actor
 from archiver.domain.evidence import Evidence
 from archiver.errors import BusyError, UsageError
@@ -156,6 +154,8 @@ class App:
     def messenger(self) -> Messenger:
         """Who delivers alerts: the configured addresses, else the log."""
         if not self.settings.notify.urls:
+            from archiver.adapters.log_messenger import LogMessenger
+
             return LogMessenger()
         from archiver.adapters.notify import AppriseMessenger
 
@@ -219,6 +219,8 @@ def _has_aws(source: SourceSettings) -> bool:
 
 def open_app(settings: Settings, stop: Event, progress: Progress) -> App:
     """Opens ledger and archive. Raises SchemaError, LedgerError, StoreError, each with what to do."""
+    from archiver.adapters.ledger.database import open_ledger
+
     actor = current_actor()
     ledger = open_ledger(settings.ledger.dsn, actor)
     try:

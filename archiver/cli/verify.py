@@ -21,6 +21,7 @@ from archiver.errors import (
     EXIT_UNREACHED,
     ArchiverError,
     MediumError,
+    SettingsError,
     SourceError,
     UsageError,
 )
@@ -113,10 +114,12 @@ def _place(place: str, access: Access) -> tuple[str, Source, str]:
 
 def _ledger(cli: Cli, stack: ExitStack) -> Ledger | None:
     """The configured ledger for its keys; None where none is configured, or it cannot be had (which is said)."""
-    from archiver.settings_input import CONFIG_VARIABLE, find_config
+    from archiver.settings_input import find_config
     from archiver.wiring_verify import readable_ledger
 
-    if cli.config is None and CONFIG_VARIABLE not in cli.environ and find_config(None, cli.environ) is None:
+    try:
+        find_config(cli.config, cli.environ)
+    except SettingsError:
         return None
     settings = cli.settings()
     try:

@@ -6,11 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, islice
+from typing import Final
 
 from archiver.domain.delivery import Delivery, ObjectKind, SourceObject
 from archiver.domain.folders import deliveries
 from archiver.domain.keys import HeldKey
-from archiver.domain.sign_file import RESULT_NAME, SIGN_FILE_NAME, SignFile
+from archiver.domain.sign_file import (
+    RESULT_NAME,
+    SIGN_FILE_NAME,
+    SignFile,
+    SignFileInvalidError,
+    SignFileUnsupportedError,
+    parse_sign_file,
+)
 from archiver.domain.verdict import Judgement, Reason, Verdict
 from archiver.errors import MediumError, SourceError, SourceUnreachableError
 from archiver.ports import Clock, Progress, ShouldStop, Source
@@ -26,7 +35,10 @@ FindKeys = Callable[[SignFile, str | None], Sequence[HeldKey]]
 SameHashList = Callable[[str], Sequence[tuple[str | None, str]]]
 """(query ID, place) of what is known elsewhere with the hash list of this SHA-256."""
 
-_ATTEMPTS = 3
+_ATTEMPTS: Final = 3
+
+_LOOKED_AHEAD: Final = 1000
+"""Deliveries whose sign files are read beforehand, so that of two copies the first is told of the second too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +68,40 @@ class Verifier:
 
         Raises SourceError, MediumError while listing.
         """
-        replays = Replays()
         self.progress.begin("verify")
         found = _named_or_below(source, prefix)
-        for delivery, future in in_order(self.threads, lambda d: self._read(source, d), found, "verify"):
+        ahead = list(islice(found, _LOOKED_AHEAD))
+        replays = self._look_ahead(source, ahead)
+        whole = chain(ahead, found)
+        for delivery, future in in_order(self.threads, lambda d: self._read(source, d), whole, "verify"):
             if self.should_stop():
                 return
             yield self._judge(source, delivery, future, replays)
             self.progress.item(delivery.prefix)
 
+    def _look_ahead(self, source: Source, ahead: Sequence[Delivery]) -> Replays:
+        """The hash lists of *ahead*; one alone is no copy of anything, and is not read twice."""
+        replays = Replays()
+        if len(ahead) > 1:
+            for delivery, future in in_order(self.threads, lambda d: self._hash_list(source, d), ahead, "verify"):
+                digest = future.result()
+                if digest is not None:
+                    replays.swap(digest, delivery.query_id, delivery.prefix)
+        return replays
+
+    def _hash_list(self, source: Source, delivery: Delivery) -> str | None:
+        """None where there is no sign file to be had; why is told when the delivery is judged."""
+        sign = delivery.sign_object
+        if sign is None or sign.kind is not ObjectKind.FILE or self.should_stop():
+            return None
+        try:
+            return hash_list_sha256(parse_sign_file(self._bytes(source, sign, SIGN_FILE_NAME).head))
+        except (SourceError, MediumError, SignFileInvalidError, SignFileUnsupportedError):
+            return None
+
     def _read(self, source: Source, delivery: Delivery) -> tuple[Examination, list[ObservedFile]]:
         """The signature first; only then the files, by the names that the listing gave."""
-        sign = next((o for o in delivery.objects if delivery.name_of(o) == SIGN_FILE_NAME), None)
+        sign = delivery.sign_object
         examination = self._examine(source, sign)
         others = [o for o in delivery.objects if o is not sign]
         return examination, [self._observe(source, o, delivery.name_of(o)) for o in others]
@@ -137,7 +171,8 @@ class Verifier:
             *self.known_elsewhere(digest),
             *replays.swap(digest, delivery.query_id, delivery.prefix),
         ]
-        return [place for query, place in others if is_replay(query, place, delivery.query_id, delivery.prefix)]
+        here = (delivery.query_id, delivery.prefix)
+        return list(dict.fromkeys(place for query, place in others if is_replay(query, place, *here)))
 
     def _may_be_arriving(self, source: Source, delivery: Delivery, judged: Judgement) -> bool:
         """In a bucket, whose times are its own: what is incomplete and young is not judged yet."""
