@@ -381,12 +381,16 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class QueuedAlert:
-    """An alert that is not delivered yet. ``id``: its number; ``attempts``: tries so far."""
+    """An alert that is not delivered yet. ``id``: its number; ``attempts``: tries so far.
+
+    ``refused``: the addresses that did not take it at the last try; the others have it. Empty: nobody has it.
+    """
 
     id: int
     alert: Alert
     created_at: datetime
     attempts: int
+    refused: tuple[str, ...] = ()
 
 
 class Outbox(Protocol):
@@ -398,7 +402,9 @@ class Outbox(Protocol):
 
     def delivered(self, alert_id: int, at: datetime) -> None: ...
 
-    def failed(self, alert_id: int, error: str, next_try_at: datetime) -> None: ...
+    def failed(self, alert_id: int, refused: Collection[str], next_try_at: datetime) -> None:
+        """The addresses *refused* did not take it."""
+        ...
 
 
 class Journal(Protocol):
@@ -459,8 +465,11 @@ class Ledger(Protocol):
 class Messenger(Protocol):
     """Delivers alerts to people."""
 
-    def send(self, title: str, text: str) -> Collection[str]:
-        """Sends to every address; answers the ones (without secrets) that did not take it."""
+    def send(self, title: str, text: str, only: Collection[str] = ()) -> Collection[str]:
+        """Sends to every address, or to those that *only* names; answers the ones that did not take it.
+
+        Addresses are named without secrets. A name in *only* that there is no address for any more is ignored.
+        """
         ...
 
 

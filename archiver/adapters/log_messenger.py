@@ -10,7 +10,7 @@ import structlog
 class LogMessenger:
     """Implements :class:`archiver.ports.Messenger`."""
 
-    def send(self, title: str, text: str) -> Collection[str]:
+    def send(self, title: str, text: str, only: Collection[str] = ()) -> Collection[str]:  # noqa: ARG002 - one address
         """One warning, its details with ``-v``: the ledger holds them. Nobody can refuse it."""
         log = structlog.get_logger()
         log.warning(f"alert: {title}")

@@ -55,11 +55,12 @@ class AppriseMessenger:
             target.add(service)
             self._targets.append((f"urls[{number}] {_shown(address, service)}", target))
 
-    def send(self, title: str, text: str) -> Collection[str]:
+    def send(self, title: str, text: str, only: Collection[str] = ()) -> Collection[str]:
         """See the port. Line breaks of *text* stay; whatever else does not print is escaped."""
         safe_title = printable(title, _TITLE_CHARS)
         safe_text = "\n".join(printable(line, _TEXT_CHARS) for line in text[:_TEXT_CHARS].split("\n"))
-        return [name for name, target in self._targets if not self._send(target, safe_title, safe_text)]
+        wanted = [(name, target) for name, target in self._targets if not only or name in only]
+        return [name for name, target in wanted if not self._send(target, safe_title, safe_text)]
 
     def _send(self, target: apprise.Apprise, title: str, text: str) -> bool:
         import apprise  # noqa: PLC0415

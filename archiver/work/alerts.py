@@ -5,7 +5,7 @@ An alert is raised when an item shows a reason or finding that it did not show b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -57,20 +57,32 @@ def source_alert(evidence: Evidence, finding: str, detail: str, at: datetime) ->
 
 
 def deliver(outbox: Outbox, messenger: Messenger, clock: Clock) -> tuple[int, int]:
-    """Sends what is due, several alerts a message; (delivered, failed). A failed one is tried again, ever later."""
+    """Sends what is due, several alerts a message; (delivered, failed).
+
+    What an address refused is tried again there, ever later, and not repeated to those that took it.
+    """
     delivered = failed = 0
     while queued := outbox.due(clock()):
-        for start in range(0, len(queued), _TOGETHER):
-            part = queued[start : start + _TOGETHER]
-            refused = messenger.send(*_message(part))
+        for part in _together(queued):
+            refused = messenger.send(*_message(part), only=part[0].refused)
             for waiting in part:
                 if refused:
                     failed += 1
-                    outbox.failed(waiting.id, ", ".join(refused), clock() + _wait(waiting.attempts))
+                    outbox.failed(waiting.id, refused, clock() + _wait(waiting.attempts))
                 else:
                     delivered += 1
                     outbox.delivered(waiting.id, clock())
     return delivered, failed
+
+
+def _together(queued: Sequence[QueuedAlert]) -> Iterator[Sequence[QueuedAlert]]:
+    """*queued* in parts that go into one message each: as many as fit, and to the same addresses."""
+    by_addresses: dict[tuple[str, ...], list[QueuedAlert]] = {}
+    for waiting in queued:
+        by_addresses.setdefault(waiting.refused, []).append(waiting)
+    for same in by_addresses.values():
+        for start in range(0, len(same), _TOGETHER):
+            yield same[start : start + _TOGETHER]
 
 
 def _message(queued: Sequence[QueuedAlert]) -> tuple[str, str]:

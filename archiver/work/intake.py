@@ -6,6 +6,7 @@ acquired is recorded in one transaction, after it is on disk and at most a secon
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -23,6 +24,8 @@ from archiver.work.acquire import Acquirer, AlreadyHeld, Task, Waiting
 from archiver.work.alerts import alert_for
 from archiver.work.changes import Difference, Watch, difference
 from archiver.work.items import Tally, Tell, Trouble, Troubles, item_of
+
+_log = logging.getLogger(__name__)
 
 _RECORD_AFTER: Final = 1.0
 """Seconds that a finished acquisition waits at most for others to be recorded with it."""
@@ -161,6 +164,11 @@ class Intake:
             return
         except ArchiverError as error:  # a full archive, a lost ledger: what the others have done is recorded first
             self._fatal = self._fatal or error
+            return
+        except Exception as error:
+            _log.exception("acquisition of %r failed unexpectedly", task.delivery.prefix)
+            text = f"unexpected {type(error).__name__}: {printable(str(error))}; the delivery is tried again"
+            self._result.troubles.add(Trouble(self._source.name, task.delivery.prefix, text))
             return
         match outcome:
             case Waiting():

@@ -210,7 +210,7 @@ def _alerts() -> None:
         text("created_at"),
         number("attempts"),
         text("next_try_at"),
-        text("last_error", null=True),
+        text("refused"),
         text("delivered_at", null=True),
     )
     _partial("ix_alerts_undelivered", "alerts", ["id"], "delivered_at IS NULL")

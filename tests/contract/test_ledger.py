@@ -400,11 +400,11 @@ def test_an_alert_waits_until_it_is_delivered(ledger: SqlLedger) -> None:
     ledger.journal.record([started(1)], [Alert("a", "title", "text"), Alert("b", "title", "text")])
     first, second = ledger.outbox.due(START)
     assert (first.alert.cause, first.attempts, first.created_at) == ("a", 0, START)
-    ledger.outbox.failed(first.id, "refused", START + DAY)
+    ledger.outbox.failed(first.id, ["urls[1] json://host"], START + DAY)
     ledger.outbox.delivered(second.id, START)
     assert ledger.outbox.due(START) == []
     (again,) = ledger.outbox.due(START + DAY)
-    assert (again.id, again.attempts) == (first.id, 1)
+    assert (again.id, again.attempts, again.refused) == (first.id, 1, ("urls[1] json://host",))
     ledger.outbox.delivered(again.id, START + DAY)
     ledger.journal.record([started(2)], [Alert("a", "title", "text")])
     assert ledger.outbox.due(START + 9 * DAY) == []

@@ -215,8 +215,8 @@ def test_an_alert_waits_until_the_receiver_takes_it(site: Site, receiver: Receiv
     first.until_logged("alerts not delivered; they are tried again")
     assert first.stop() == 0
     assert receiver.received == []
-    ((error, attempts),) = site.query("SELECT last_error, attempts FROM alerts")
-    assert (error, attempts) == ("urls[0] json://127.0.0.1", 1)
+    ((refused, attempts),) = site.query("SELECT refused, attempts FROM alerts")
+    assert (refused, attempts) == ('["urls[0] json://127.0.0.1"]', 1)
     receiver.status = 200
     site.query("UPDATE alerts SET next_try_at = '2026-01-01T00:00:00.000000Z'")  # half a minute has passed
     second = site.start().until_ready()

@@ -34,6 +34,9 @@ def test_only_those_that_refuse_are_answered_without_their_secrets(receiver: Rec
     assert list(messenger.send("title", "text")) == ["urls[1] json://127.0.0.1"]
     assert len(receiver.received) == 1
     assert refusing.attempts == 1
+    assert list(messenger.send("title", "text", only=["urls[1] json://127.0.0.1"])) == ["urls[1] json://127.0.0.1"]
+    assert len(receiver.received) == 1, "who took it does not get it again"
+    assert refusing.attempts == 2
     refusing.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from archiver.adapters.ledger.connection import Database
 from archiver.adapters.ledger.rows import reading
 from archiver.adapters.ledger.statements import rows_of
-from archiver.adapters.ledger.stored import plain_text, plain_time, stored_text, stored_time
+from archiver.adapters.ledger.stored import plain_list, plain_text, plain_time, stored_list, stored_time
 from archiver.adapters.ledger.tables import alerts
 from archiver.ports import Alert, QueuedAlert
 
@@ -38,19 +38,20 @@ class SqlOutbox:
         for row in rows:
             with reading("alerts", row["id"]):
                 alert = Alert(plain_text(row["cause"]), plain_text(row["title"]), plain_text(row["text"]))
-                queued.append(QueuedAlert(row["id"], alert, plain_time(row["created_at"]), row["attempts"]))
+                refused = tuple(plain_list(row["refused"]))
+                queued.append(QueuedAlert(row["id"], alert, plain_time(row["created_at"]), row["attempts"], refused))
         return queued
 
     def delivered(self, alert_id: int, at: datetime) -> None:
         """See ``ports.Outbox``."""
         self._set(alert_id, delivered_at=stored_time(at))
 
-    def failed(self, alert_id: int, error: str, next_try_at: datetime) -> None:
+    def failed(self, alert_id: int, refused: Collection[str], next_try_at: datetime) -> None:
         """See ``ports.Outbox``."""
         self._set(
             alert_id,
             attempts=alerts.c.attempts + 1,
-            last_error=stored_text(error),
+            refused=stored_list(list(refused)),
             next_try_at=stored_time(next_try_at),
         )
 

@@ -240,7 +240,7 @@ alerts = sa.Table(
     _time("created_at"),
     _number("attempts"),
     _time("next_try_at"),
-    _text("last_error", nullable=True),
+    _text("refused"),
     _time("delivered_at", nullable=True),
 )
 sa.Index(
