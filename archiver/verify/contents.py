@@ -60,11 +60,11 @@ def look_at(head: bytes, whole: bool) -> Contents:
 
 
 def _inflate(head: bytes, whole: bool) -> tuple[bytes, GzipState]:
-    first, produced, position, data, out = b"", 0, 0, b"", b""
+    first, produced, position, data = b"", 0, 0, b""
     inflater: zlib._Decompress | None = None
     try:
         while True:
-            if not data and len(out) < MIB:  # a full buffer may leave output held back with no input left
+            if not data:
                 data, position = head[position : position + _PIECE], position + _PIECE
                 if not data:
                     break
@@ -76,7 +76,7 @@ def _inflate(head: bytes, whole: bool) -> tuple[bytes, GzipState]:
                 return first, GzipState.HEAD_INTACT
             data = inflater.unconsumed_tail
             if inflater.eof:  # RFC 1952, section 2.2: members follow one another
-                data, inflater, out = inflater.unused_data, None, b""
+                data, inflater = inflater.unused_data, None
     except zlib.error:
         return first, GzipState.DAMAGED
     if not whole:

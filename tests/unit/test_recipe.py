@@ -13,7 +13,7 @@ from archiver.domain.verdict import CheckResult, Finding, Reason, Verdict
 from archiver.verify.findings import Circumstances
 from archiver.verify.recipe import ObservedFile, examine, judge
 from tests.support.reading import finder, judge_files, observe
-from tests.vectors.bricks import COMPLETE, EXECUTED, KEY, OTHER_KEY, result, signed, single
+from tests.vectors.bricks import COMPLETE, EXECUTED, KEY, OTHER_KEY, WINDOW, result, signed, single
 
 PATH = QueryPath("111122223333", "f0355626-411d-42a9-8365-339a37a8b8c0", COMPLETE.date())
 AROUND = Circumstances(PATH, "some/where/", execution_time=EXECUTED)
@@ -78,9 +78,10 @@ class Collision(PublicKey):
 
 
 def test_keys_whose_md5_collides_are_tried_one_after_the_other():
-    forged = Collision(OTHER_KEY.public.der, KEY.public.fingerprint)
-    broken = Collision(b"no key at all", KEY.public.fingerprint)
-    assert examine(SIGN_BYTES, held(forged, broken, KEY.public)).key == HeldKey(KEY.public)
+    forged = Collision(OTHER_KEY.public.der, KEY.public.fingerprint, KEY.region, *WINDOW)
+    broken = Collision(b"no key at all", KEY.public.fingerprint, KEY.region, *WINDOW)
+    for keys in ((forged, broken, KEY.public), (broken, forged, KEY.public), (KEY.public, broken)):
+        assert examine(SIGN_BYTES, held(*keys)).key == HeldKey(KEY.public)
     assert examine(SIGN_BYTES, held(forged)).reasons == (Reason.SIGNATURE_INVALID,)
     unusable = examine(SIGN_BYTES, held(broken))
     assert unusable.reasons == (Reason.SIGNATURE_INVALID,)
