@@ -38,10 +38,23 @@ def command(cli: Cli, paths: Sequence[Path], source: str, as_json: bool) -> int:
     """
     _check_name(source)
     prefixes = [local_prefix(path) for path in paths]
+    _check_apart(prefixes, cli.settings().archive.path)
     with opened(cli) as app:
         printer = ItemPrinter(as_json, quiet=cli.verbosity < 0)
         result = app.importer(source).run(source, prefixes, printer.tell)
         return show_intake(result, printer, as_json)
+
+
+def _check_apart(prefixes: Sequence[str], archive: Path) -> None:
+    """Copies of the archive in itself would be evidence of nothing. Raises UsageError."""
+    ours = archive.resolve()
+    for prefix in prefixes:
+        folder = Path(f"/{prefix}")
+        if ours.is_relative_to(folder) or folder.is_relative_to(ours):
+            raise UsageError(
+                f"{folder} and the archive {archive} lie within one another",
+                "What the archive holds is checked by archiver audit, or by archiver verify.",
+            )
 
 
 def _check_name(name: str) -> None:
