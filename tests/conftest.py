@@ -9,4 +9,5 @@ pytest_plugins = [
     "tests.support.aws",
     "tests.support.hostile_http",
     "tests.support.cli",
+    "tests.support.slow_s3",
 ]

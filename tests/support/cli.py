@@ -19,6 +19,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import subprocess
 import sys
 import uuid
@@ -102,23 +103,38 @@ def environment(**more: str) -> dict[str, str]:
     }
 
 
+class Forked:
+    """A command in a process that was forked with everything imported; runs until it ends, or is killed."""
+
+    def __init__(self, arguments: Sequence[object], cwd: Path, environ: Mapping[str, str] | None = None) -> None:
+        self._arguments = tuple(map(str, arguments))
+        base = cwd / f".run-{uuid.uuid4().hex}"
+        self._out, self._err = base.with_suffix(".out"), base.with_suffix(".err")
+        given = (self._arguments, dict(environ or environment()), cwd, self._out, self._err)
+        self._process = _forks.Process(target=_main, args=given)
+        self._process.start()
+
+    def kill(self) -> None:
+        """``kill -9``; nothing where it has ended."""
+        self._process.kill()
+
+    def wait(self) -> Ran:
+        """Its end; a command that was killed has the status -9."""
+        try:
+            self._process.join(TIMEOUT)
+            if self._process.exitcode is None:
+                self._process.kill()
+                self._process.join()
+            return Ran(self._arguments, self._process.exitcode or 0, _text(self._out), _text(self._err))
+        finally:
+            self._process.close()
+            self._out.unlink(missing_ok=True)
+            self._err.unlink(missing_ok=True)
+
+
 def run(*arguments: object, cwd: Path, status: int | None = None, environ: Mapping[str, str] | None = None) -> Ran:
     """``archiver`` with *arguments* in folder *cwd*; *status*: the exit status that it must end with."""
-    given = tuple(map(str, arguments))
-    base = cwd / f".run-{uuid.uuid4().hex}"
-    out, err = base.with_suffix(".out"), base.with_suffix(".err")
-    process = _forks.Process(target=_main, args=(given, dict(environ or environment()), cwd, out, err))
-    try:
-        process.start()
-        process.join(TIMEOUT)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-        ran = Ran(given, process.exitcode or 0, _text(out), _text(err))
-    finally:
-        process.close()
-        out.unlink(missing_ok=True)
-        err.unlink(missing_ok=True)
+    ran = Forked(arguments, cwd, environ).wait()
     assert status is None or ran.status == status, str(ran)
     assert "Traceback" not in ran.stderr, str(ran)
     return ran
@@ -204,6 +220,10 @@ class Home:
         """``archiver`` with *arguments*, on this configuration."""
         return run(*arguments, cwd=self.root, status=status, environ=self.environ)
 
+    def fork(self, *arguments: object) -> Forked:
+        """The same, left running."""
+        return Forked(arguments, self.root, self.environ)
+
     def start(self, *arguments: object, **more: Any) -> subprocess.Popen[str]:
         """The same, started and left running, as a plain process of its own."""
         command = [sys.executable, "-m", "archiver.cli.main", *map(str, arguments)]
@@ -243,6 +263,16 @@ class Home:
     def alerts(self) -> list[str]:
         """The titles of all alerts ever queued, in their order."""
         return [str(title) for (title,) in self.ledger.query("SELECT title FROM alerts ORDER BY id")]
+
+
+@lru_cache
+def own_mounts() -> tuple[str, ...]:
+    """What to start a process with so that it may mount, in a table of its own that ends with it; empty: it cannot."""
+    for prefix in (("unshare", "-m"), ("unshare", "-rm")):
+        try_it = [*prefix, "mount", "-t", "tmpfs", "none", "/mnt"]
+        if shutil.which("unshare") and subprocess.run(try_it, capture_output=True, check=False).returncode == 0:
+            return prefix
+    return ()
 
 
 def files_below(root: Path) -> dict[str, bytes]:
