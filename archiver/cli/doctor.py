@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red", "skip": None}
 
 
-@click.command(
-    "doctor", epilog="Exit status: 0 nothing failed (warnings may stand), 3 a check failed, 2 the config is wrong."
-)
+_EPILOG: Final = """\b
+Examples:
+  archiver doctor                                    before the first sync, and after each change of the config
+  archiver --config /etc/archiver/archiver.toml doctor --json | jq .
+
+\b
+Exit status: 0 nothing failed (warnings may stand), 3 a check failed, 2 the config is wrong.
+"""
+
+
+@click.command("doctor", epilog=_EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_cli
 def command(cli: Cli, as_json: bool) -> int:

@@ -24,7 +24,18 @@ _SYSTEM_CONFIG = Path("/etc/archiver")
 _SYSTEM_STATE = Path("/var/lib/archiver")
 
 
-@click.command("init", epilog="Exit status: 0 done, 2 nothing was done (the config is there already, a bad URL).")
+_EPILOG = """\b
+Examples:
+  archiver init --source s3://my-results-bucket            ./archiver.toml, and beside it all that it names
+  archiver init --source s3://one --source /mnt/exports    several buckets and folders
+  archiver --config /etc/archiver/archiver.toml init       as root: for the service, state in /var/lib/archiver
+
+\b
+Exit status: 0 done, 2 nothing was done (the config is there already, a bad URL).
+"""
+
+
+@click.command("init", epilog=_EPILOG)
 @click.option("--source", "sources", multiple=True, metavar="URL", help="s3://bucket/prefix or a folder; repeatable.")
 @click.option("--force", is_flag=True, help="Replace the config (the old one stays as *.old); nothing else, ever.")
 @pass_cli

@@ -9,8 +9,13 @@ import click
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.output import say
 
+_EPILOG = """\b
+Examples:
+  archiver ledger upgrade       after writing a configuration by hand, and after installing another version
+"""
 
-@click.group("ledger")
+
+@click.group("ledger", epilog=_EPILOG)
 def command() -> None:
     """Make the ledger, or bring its schema up to this version."""
 

@@ -267,7 +267,7 @@ class Home:
 
 @lru_cache
 def own_mounts() -> tuple[str, ...]:
-    """What to start a process with so that it may mount, in a table of its own that ends with it; empty: it cannot."""
+    """What starts a process that may mount, in a table of its own which ends with it; empty where none may."""
     for prefix in (("unshare", "-m"), ("unshare", "-rm")):
         try_it = [*prefix, "mount", "-t", "tmpfs", "none", "/mnt"]
         if shutil.which("unshare") and subprocess.run(try_it, capture_output=True, check=False).returncode == 0:
