@@ -24,7 +24,7 @@ from archiver.work.intake import Intake, IntakeResult, Tools
 from archiver.work.items import Tell, Trouble
 
 SMALL_SOURCE: Final = 20_000
-"""Objects up to which a source is wholly listed at each pass: 20 requests."""
+"""Objects up to which a source counts as small: 20 requests list it."""
 
 _BATCH: Final = 256
 """Listed deliveries that are looked up in the ledger together."""
@@ -42,10 +42,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Sync:
-    """Syncs sources."""
+    """Syncs sources. ``small``: objects up to which a source is wholly listed at each pass."""
 
     tools: Tools
     should_stop: ShouldStop
+    small: int = SMALL_SOURCE
 
     def run(self, plans: Sequence[Plan], tell: Tell, since: date | None = None, full: bool = False) -> IntakeResult:
         """One pass over *plans*. *since*: canonical days to list again; *full*: list everything.
@@ -121,7 +122,7 @@ class _Pass:
 
     def _is_full_due(self) -> bool:
         last, objects = self._status.last_full_at, self._status.last_full_objects
-        if last is None or objects is None or objects <= SMALL_SOURCE:
+        if last is None or objects is None or objects <= self._sync.small:
             return True
         return self._sync.tools.clock() - last >= self._plan.full_every
 
