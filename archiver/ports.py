@@ -301,6 +301,10 @@ class Totals:
     events: int
 
 
+Unreadable = Callable[[str, str], None]
+"""Takes the ID of an item whose rows hold what was never written there, and what is wrong with them."""
+
+
 class EvidenceIndex(Protocol):
     """Reading what is archived. Every iterator reads in pages: memory does not grow with the ledger."""
 
@@ -316,8 +320,13 @@ class EvidenceIndex(Protocol):
         """
         ...
 
-    def select(self, selection: Selection, oldest_due_first: bool = False) -> Iterator[EvidenceRecord]:
-        """Items by acquired_at (or by next_audit_at), then ID. Items may be recorded while iterating."""
+    def select(
+        self, selection: Selection, oldest_due_first: bool = False, unreadable: Unreadable | None = None
+    ) -> Iterator[EvidenceRecord]:
+        """Items by acquired_at (or by next_audit_at), then ID. Items may be recorded while iterating.
+
+        An item that cannot be read goes to *unreadable*; without it LedgerError is raised.
+        """
         ...
 
     def awaiting_key(self) -> Iterator[EvidenceRecord]:
@@ -343,6 +352,13 @@ class EvidenceIndex(Protocol):
 
     def disagreements_of(self, evidence_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """:meth:`disagreements` of many items in few queries: only those that have any."""
+        ...
+
+    def gaps(self) -> Sequence[str]:
+        """What is missing in the ledger as a whole, in words; empty where as many are there as were recorded.
+
+        Only counts: rows that were removed together with their events are for the log to tell.
+        """
         ...
 
     def has_below(self, folder: str) -> bool:

@@ -15,7 +15,7 @@ from itertools import count
 from typing import Final
 
 from archiver.domain.custody import EvidenceAcquired
-from archiver.domain.delivery import Delivery, ObjectKind
+from archiver.domain.delivery import Delivery, ObjectKind, parse_query_path
 from archiver.domain.due import next_audit
 from archiver.domain.evidence import Evidence, EvidenceFile, FileRole, evidence_id
 from archiver.domain.paths import delivery_path, unlisted_path
@@ -265,7 +265,13 @@ def hash_list_sha256(sign_file: SignFile) -> str:
 
 
 def is_replay(other_query: str | None, other_place: str, query_id: str | None, place: str) -> bool:
-    """True where the same hash list at another place is a finding: another query ID, or none to tell by."""
+    """True where the same hash list at another place is a finding: another query, or none to tell by.
+
+    The same query in another bucket, or as an import, is a copy that does not pretend to be anything else.
+    """
+    other, here = parse_query_path(other_place), parse_query_path(place)
+    if other is not None and here is not None:
+        return other != here
     if other_query is None or query_id is None:
         return not other_place.endswith(place)
     return other_query != query_id

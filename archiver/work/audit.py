@@ -16,12 +16,13 @@ from typing import Final
 from archiver.domain.custody import EvidenceVerified
 from archiver.domain.due import next_audit
 from archiver.domain.paths import KEYS_FOLDER
-from archiver.domain.verdict import Verdict
+from archiver.domain.text import printable
+from archiver.domain.verdict import Check, CheckResult, Reason, Verdict
 from archiver.errors import StoppedError
 from archiver.ports import Alert, Clock, EvidenceRecord, Ledger, Progress, Selection, ShouldStop
 from archiver.work.alerts import alert_for
 from archiver.work.inspect import Inspection, Inspector
-from archiver.work.items import Tally, Tell, Trouble, Troubles, item_of
+from archiver.work.items import Item, Tally, Tell, Trouble, Troubles, item_of
 from archiver.work.pool import in_order
 from archiver.work.repair import Repairer
 
@@ -78,8 +79,10 @@ class Audit:
         with self.ledger.locks.hold("audit"):
             self.inspector.store.entries(KEYS_FOLDER)
             self.progress.begin("audit")
-            items = self.ledger.evidence.select(selection, oldest_due_first=due_first)
-            return _Pass(self, tell, budget).run(items)
+            audit = _Pass(self, tell, budget)
+            for gap in self.ledger.evidence.gaps():
+                audit.unreadable("ledger", gap)
+            return audit.run(self.ledger.evidence.select(selection, due_first, audit.unreadable))
 
     def judge(self, records: Iterator[EvidenceRecord], tell: Tell) -> AuditResult:
         """The same for *records*, without budget."""
@@ -107,6 +110,16 @@ class _Pass:
         self._audit.inspector.ring.troubles.clear()
         self._result.seconds = time.monotonic() - self._began
         return self._result
+
+    def unreadable(self, evidence_id: str, trouble: str) -> None:
+        """Rows that are missing or were made unreadable are a failure; they must not end the audit of the others."""
+        check = Check("ledger", CheckResult.FAIL, trouble)
+        shown = printable(evidence_id, 64)
+        title = f"failed: {Reason.LEDGER_ALTERED} ({shown})"
+        self._audit.ledger.journal.record([], [Alert(f"unreadable:{evidence_id}:{trouble}", title, trouble)])
+        self._result.audited += 1
+        self._result.tally.count(Verdict.FAILED, 0)
+        self._tell(Item(shown, "", None, "", Verdict.FAILED, (Reason.LEDGER_ALTERED,), (), (check,)))
 
     def _affordable(self, records: Iterator[EvidenceRecord]) -> Iterator[tuple[EvidenceRecord, Sequence[str]]]:
         """*records* with the ledger's disagreements about each, until a budget or a signal ends it."""

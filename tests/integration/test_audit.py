@@ -249,11 +249,28 @@ def test_an_altered_ledger_is_found_and_never_repaired_from(home, held, forgery)
     flip(held / RESULT)
     home.ledger.forge(forgery)
     answer = audit(home, "--all", "--repair", status=1)
-    (item,) = answer["items"]
+    (item,) = [item for item in answer["items"] if item["query_id"]]
     assert "ledger_altered" in item["reasons"]
     assert answer["repaired"] == 0
     detail = next(check["detail"] for check in item["checks"] if check["id"] == "ledger")
     assert detail
+
+
+@pytest.mark.parametrize(
+    ("forgery", "table"),
+    [
+        ("DELETE FROM evidence_state WHERE size > 0", "evidence_state"),
+        ("UPDATE evidence_state SET verdict = 'fine'", "evidence_state"),
+        ("UPDATE evidence SET acquired_at = 'some time'", "evidence"),
+        ("DELETE FROM custody_events WHERE seq = 1", "custody_events"),
+    ],
+)
+def test_rows_that_are_lost_or_unreadable_are_a_failure_and_do_not_end_the_audit(home, key, held, forgery, table):
+    home.ledger.forge(forgery)
+    answer = audit(home, "--all", status=1)
+    details = [c["detail"] for i in answer["items"] for c in i["checks"] if c["id"] == "ledger"]
+    assert any(table in detail for detail in details)
+    assert all(item["reasons"] == ["ledger_altered"] for item in answer["items"])
 
 
 def test_only_what_is_due_unless_told_otherwise(home, held):

@@ -26,8 +26,8 @@ from archiver.adapters.ledger.tables import (
     sources,
 )
 from archiver.domain.verdict import Verdict
-from archiver.errors import UnknownEvidenceError
-from archiver.ports import CustodyEvent, EvidenceRecord, Selection, Totals
+from archiver.errors import LedgerError, UnknownEvidenceError
+from archiver.ports import CustodyEvent, EvidenceRecord, Selection, Totals, Unreadable
 
 _PAGE: Final = 200
 _ITEMS_AT_ONCE: Final = 20
@@ -67,12 +67,14 @@ class SqlEvidenceIndex:
         with self._database.snapshot() as connection:
             return resolve(connection, text)
 
-    def select(self, selection: Selection, oldest_due_first: bool = False) -> Iterator[EvidenceRecord]:
+    def select(
+        self, selection: Selection, oldest_due_first: bool = False, unreadable: Unreadable | None = None
+    ) -> Iterator[EvidenceRecord]:
         """See ``ports.EvidenceIndex``. By due time, what is judged after the walk began is not visited again."""
         order = self._order(selection, oldest_due_first)
         if selection.ids is None:
-            return self._walk(order)
-        return self._those(order, selection.ids)
+            return self._walk(order, unreadable)
+        return self._those(order, selection.ids, unreadable)
 
     def awaiting_key(self) -> Iterator[EvidenceRecord]:
         """See ``ports.EvidenceIndex``."""
@@ -109,7 +111,7 @@ class SqlEvidenceIndex:
         conditions.append(state.judged_seq <= (-1 if last is None else last))
         return _Order(state.next_audit_at, state.evidence_id, tuple(conditions))
 
-    def _walk(self, order: _Order) -> Iterator[EvidenceRecord]:
+    def _walk(self, order: _Order, unreadable: Unreadable | None = None) -> Iterator[EvidenceRecord]:
         """Pages by (moment, ID): no transaction is open while the caller works."""
         place = (order.moment.label("moment"), order.item.label("item"))
         statement = _HEADS.add_columns(*place).where(*order.conditions)
@@ -118,13 +120,13 @@ class SqlEvidenceIndex:
         while True:
             with self._database.read() as connection:
                 heads = rows_of(connection, page)
-            yield from self._loaded(heads)
+            yield from self._loaded(heads, unreadable)
             if len(heads) < _PAGE:
                 return
             last = heads[-1]
             page = statement.where(sa.tuple_(order.moment, order.item) > sa.tuple_(last["moment"], last["item"]))
 
-    def _those(self, order: _Order, ids: Sequence[str]) -> Iterator[EvidenceRecord]:
+    def _those(self, order: _Order, ids: Sequence[str], unreadable: Unreadable | None) -> Iterator[EvidenceRecord]:
         """The items called *ids*: their order is found first, for there is no page of arbitrary IDs."""
         found: list[tuple[str, str]] = []
         for chunk in chunks({stored_text(item) for item in ids}):
@@ -136,12 +138,12 @@ class SqlEvidenceIndex:
             with self._database.read() as connection:
                 heads = rows_of(connection, _HEADS.where(evidence.c.id.in_(page)))
             by_id = {head["id"]: head for head in heads}
-            yield from self._loaded([by_id[item] for item in page if item in by_id])
+            yield from self._loaded([by_id[item] for item in page if item in by_id], unreadable)
 
-    def _loaded(self, heads: Sequence[Head]) -> Iterator[EvidenceRecord]:
+    def _loaded(self, heads: Sequence[Head], unreadable: Unreadable | None) -> Iterator[EvidenceRecord]:
         for some in chunks(heads, _ITEMS_AT_ONCE):
             with self._database.read() as connection:
-                records = _whole(connection, some)
+                records = _whole(connection, some, unreadable)
             yield from records
 
     def same_hash_list(self, hash_list_sha256: str) -> Sequence[tuple[str, str | None, str]]:
@@ -190,6 +192,24 @@ class SqlEvidenceIndex:
                 found |= disagreements(connection, some)
         return found
 
+    def gaps(self) -> Sequence[str]:
+        """See ``ports.EvidenceIndex``."""
+        events, item = custody_events.c, custody_events.c.evidence_id
+        count = sa.func.count
+        with self._database.snapshot() as connection:
+            last, there = connection.execute(sa.select(sa.func.max(events.seq), count(events.seq))).one()
+            recorded = connection.scalar(sa.select(count(sa.distinct(item))))
+            items = connection.scalar(sa.select(count()).select_from(evidence))
+            states = connection.scalar(sa.select(count()).select_from(evidence_state))
+        found = []
+        if there != (0 if last is None else last + 1):
+            found.append(f"custody_events: {there} rows, and the last has the number {last}")
+        if items != recorded:
+            found.append(f"evidence: {items} rows, and custody events tell of {recorded} items")
+        if states != recorded:
+            found.append(f"evidence_state: {states} rows, and custody events tell of {recorded} items")
+        return found
+
     def has_below(self, folder: str) -> bool:
         """See ``ports.EvidenceIndex``."""
         below = folder.rstrip("/") + "/"
@@ -233,8 +253,10 @@ _HEADS: Final = sa.select(evidence, *_STATE_COLUMNS).join(
 )
 
 
-def _whole(connection: Connection, heads: Sequence[Head]) -> list[EvidenceRecord]:
-    """*heads* with their files, in their order."""
+def _whole(
+    connection: Connection, heads: Sequence[Head], unreadable: Unreadable | None = None
+) -> list[EvidenceRecord]:
+    """*heads* with their files, in their order; without those that cannot be read where *unreadable* takes them."""
     ids = [head["id"] for head in heads]
     found = rows_of(
         connection,
@@ -243,7 +265,15 @@ def _whole(connection: Connection, heads: Sequence[Head]) -> list[EvidenceRecord
     by_item: dict[str, list[Head]] = {}
     for row in found:
         by_item.setdefault(row["evidence_id"], []).append(row)
-    return [EvidenceRecord(evidence_of(head, by_item.get(head["id"], [])), state_of(head)) for head in heads]
+    records = []
+    for head in heads:
+        try:
+            records.append(EvidenceRecord(evidence_of(head, by_item.get(head["id"], [])), state_of(head)))
+        except LedgerError as error:
+            if unreadable is None:
+                raise
+            unreadable(str(head["id"]), str(error))
+    return records
 
 
 def _event_of(row: Mapping[str, Any]) -> CustodyEvent:
