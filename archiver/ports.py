@@ -8,15 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import BinaryIO, Protocol
 
 from archiver.domain.custody import Entry
 from archiver.domain.delivery import SourceObject
-from archiver.domain.evidence import Evidence, EvidenceState, Origin
+from archiver.domain.evidence import Origin
 from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
-from archiver.domain.verdict import Verdict
+from archiver.domain.records import (
+    Alert,
+    CustodyEvent,
+    EvidenceRecord,
+    KnownDelivery,
+    QueuedAlert,
+    Selection,
+    SourceStatus,
+    StoredEntry,
+    Totals,
+)
 
 Clock = Callable[[], datetime]
 """The current time, aware, UTC."""
@@ -149,14 +158,6 @@ class Stage(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
-    """One directory entry of a delivery's folder in the archive. ``kind``: file, folder, link or other."""
-
-    name: str
-    kind: str
-
-
 class Store(Protocol):
     """The archive: write-once. Paths are relative to its root, with ``/``. Safe from several threads."""
 
@@ -198,32 +199,6 @@ class Store(Protocol):
 # ---------------------------------------------------------------------------------------------- ledger
 
 
-@dataclass(frozen=True, slots=True)
-class KnownDelivery:
-    """What the ledger knows of the delivery at *prefix*.
-
-    ``listing_digest``: of the listing that was last dealt with. ``evidence_id``: its latest revision, None
-    while pending. ``revision``: number of that revision, 0 while pending. ``gone``: reported as deleted already.
-    """
-
-    prefix: str
-    listing_digest: str
-    first_seen_at: datetime
-    evidence_id: str | None
-    revision: int
-    gone: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """What is known of a source: time and size of its last complete listing, time of its last pass."""
-
-    last_sync_at: datetime | None
-    last_full_at: datetime | None
-    last_full_objects: int | None
-    failing_since: datetime | None
-
-
 class Deliveries(Protocol):
     """Which deliveries of which source were seen, and how far each has come."""
 
@@ -250,55 +225,6 @@ class Deliveries(Protocol):
     def note_pass(self, source: str, url: str, at: datetime, full_objects: int | None) -> None:
         """A pass over *source* ended; *full_objects*: objects listed, where it listed all."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceRecord:
-    """One item: what never changes, and what is said of it now."""
-
-    evidence: Evidence
-    state: EvidenceState
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which items: every condition that is not None must hold. ``since``/``until``: acquired_at, half open.
-
-    ``id_range``: from the first ID up to but without the second. ``due_at``: next_audit_at at or before it.
-    """
-
-    ids: Sequence[str] | None = None
-    verdict: Verdict | None = None
-    source: str | None = None
-    account: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    id_range: tuple[str, str] | None = None
-    due_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CustodyEvent:
-    """One recorded entry. ``seq`` counts from 0 without gaps; ``body``: canonical JSON (RFC 8785)."""
-
-    seq: int
-    at: datetime
-    kind: str
-    evidence_id: str | None
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Figures for ``status``. ``overdue``: items not judged within their time; ``events``: ledger size."""
-
-    by_verdict: Mapping[Verdict, int]
-    pending: int
-    size: int
-    overdue: int
-    oldest_audit_at: datetime | None
-    last_sync_at: datetime | None
-    events: int
 
 
 Unreadable = Callable[[str, str], None]
@@ -384,29 +310,6 @@ class Keys(Protocol):
     def regions(self) -> Mapping[str, datetime]:
         """Region -> end of the last window that is held for it."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something a person must hear of, once. ``cause`` names it; the same cause is not queued twice."""
-
-    cause: str
-    title: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedAlert:
-    """An alert that is not delivered yet. ``id``: its number; ``attempts``: tries so far.
-
-    ``refused``: the addresses that did not take it at the last try; the others have it. Empty: nobody has it.
-    """
-
-    id: int
-    alert: Alert
-    created_at: datetime
-    attempts: int
-    refused: tuple[str, ...] = ()
 
 
 class Outbox(Protocol):

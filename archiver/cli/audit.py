@@ -13,7 +13,7 @@ from archiver.cli.pass_output import ItemPrinter, exit_status, joined, opened, s
 from archiver.errors import UsageError
 
 if TYPE_CHECKING:
-    from archiver.ports import Selection
+    from archiver.domain.records import Selection
     from archiver.wiring import App
     from archiver.work.audit import AuditResult, Budget
 
@@ -72,7 +72,7 @@ def command(
 
 def _selection(app: App, everything: bool, ids: Sequence[str], sample: str | None) -> tuple[Selection, bool]:
     from archiver.domain.due import sample_range
-    from archiver.ports import Selection
+    from archiver.domain.records import Selection
     from archiver.wiring import utc_now
 
     if ids:

@@ -17,7 +17,7 @@ from archiver.errors import ArchiverError, UsageError
 if TYPE_CHECKING:
     from archiver.demo.scenario import Stocked
     from archiver.demo.server import DemoAws
-    from archiver.ports import EvidenceRecord
+    from archiver.domain.records import EvidenceRecord
     from archiver.settings import Settings
     from archiver.wiring import App
     from archiver.work.items import Item
@@ -148,7 +148,7 @@ def _line(item: Item) -> None:
 
 def _audit(app: App, base: Path, stocked: Stocked) -> None:
     from archiver.demo.scenario import damage
-    from archiver.ports import Selection
+    from archiver.domain.records import Selection
     from archiver.work.audit import Budget
 
     record = _record(app, stocked.honest[1])
@@ -181,7 +181,7 @@ def _record(app: App, prefix: str) -> EvidenceRecord:
 
 def _report(app: App, base: Path) -> None:
     from archiver.cli.report import report_on
-    from archiver.ports import Selection
+    from archiver.domain.records import Selection
     from archiver.render.html_report import HtmlReport
 
     _step(7, "Writing the chain-of-custody report")

@@ -18,7 +18,7 @@ from archiver.domain.verdict import Finding, Reason
 from archiver.errors import EXIT_OK
 
 if TYPE_CHECKING:
-    from archiver.ports import EvidenceRecord
+    from archiver.domain.records import EvidenceRecord
 
 _PAGE: Final = 200
 """Lines whose columns are aligned to each other: the list is never held as a whole."""

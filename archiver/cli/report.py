@@ -17,7 +17,7 @@ from archiver.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from archiver.domain.dossier import ItemDossier, Summary
-    from archiver.ports import Selection
+    from archiver.domain.records import Selection
     from archiver.wiring import App
 
 _FORMATS: Final = ("html", "json")

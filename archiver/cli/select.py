@@ -15,7 +15,7 @@ from archiver.domain.times import format_time, parse_time
 from archiver.domain.verdict import Verdict
 
 if TYPE_CHECKING:
-    from archiver.ports import Selection
+    from archiver.domain.records import Selection
 
 JUDGED: Final = tuple(verdict.value for verdict in Verdict if verdict is not Verdict.PENDING)
 """The verdicts that archived evidence can have."""
@@ -73,7 +73,7 @@ class Conditions:
 
     def selection(self, ids: Sequence[str] | None = None) -> Selection:
         """For the ledger; *ids*: evidence IDs."""
-        from archiver.ports import Selection
+        from archiver.domain.records import Selection
 
         verdict = Verdict(self.verdict) if self.verdict is not None else None
         return Selection(ids, verdict, self.source, self.account, self.since, self.until)

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from structlog.typing import FilteringBoundLogger
 
+from archiver.domain.records import Selection
 from archiver.domain.verdict import Verdict
 from archiver.errors import BusyError
-from archiver.ports import Selection
 from archiver.settings import ScheduleSettings
 from archiver.settings_values import Cron
 from archiver.wiring import App, utc_now

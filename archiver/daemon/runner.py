@@ -12,9 +12,9 @@ import structlog
 
 from archiver.daemon.jobs import Job
 from archiver.daemon.pulse import Pulse
+from archiver.domain.records import Alert
 from archiver.domain.times import format_time
 from archiver.errors import ArchiverError, LeaseLostError, StoppedError
-from archiver.ports import Alert
 from archiver.wiring import App, utc_now
 
 STUCK_AFTER: Final = 1800.0

@@ -23,9 +23,9 @@ from archiver.daemon.sd_notify import notifier
 from archiver.daemon.signals import Signals, Wish, leave
 from archiver.daemon.status import status_line
 from archiver.domain.custody import ConfigurationChanged, DaemonStarted, DaemonStopped
+from archiver.domain.records import Alert, Totals
 from archiver.domain.times import format_time
 from archiver.errors import ArchiverError, BusyError, LeaseLostError, UsageError
-from archiver.ports import Alert, Totals
 from archiver.settings import Settings, changed_sections
 from archiver.wiring import App, utc_now
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from archiver.domain.records import Totals
 from archiver.domain.verdict import Verdict
-from archiver.ports import Totals
 
 
 def status_line(running: Sequence[str], totals: Totals | None, next_sync: datetime | None, now: datetime) -> str:

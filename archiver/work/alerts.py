@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from archiver.domain.evidence import Evidence
+from archiver.domain.records import Alert, QueuedAlert
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Judgement
-from archiver.ports import Alert, Clock, Messenger, Outbox, QueuedAlert
+from archiver.ports import Clock, Messenger, Outbox
 
 _TOGETHER: Final = 20
 """Alerts that go into one message: a deleted bucket must not become ten thousand messages."""

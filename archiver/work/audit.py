@@ -16,10 +16,11 @@ from typing import Final
 from archiver.domain.custody import EvidenceVerified
 from archiver.domain.due import next_audit
 from archiver.domain.paths import KEYS_FOLDER
+from archiver.domain.records import Alert, EvidenceRecord, Selection
 from archiver.domain.text import printable
 from archiver.domain.verdict import Check, CheckResult, Reason, Verdict
 from archiver.errors import StoppedError
-from archiver.ports import Alert, Clock, EvidenceRecord, Ledger, Progress, Selection, ShouldStop
+from archiver.ports import Clock, Ledger, Progress, ShouldStop
 from archiver.work.alerts import alert_for
 from archiver.work.inspect import Inspection, Inspector
 from archiver.work.items import Item, Tally, Tell, Trouble, Troubles, item_of

@@ -10,11 +10,12 @@ from archiver.domain.custody import DeliveryVanished, SourceObserved
 from archiver.domain.delivery import Delivery
 from archiver.domain.evidence import Evidence, FileRole, Origin
 from archiver.domain.folders import deliveries
+from archiver.domain.records import Alert, KnownDelivery
 from archiver.domain.sign_file import RESULT_NAME, SIGN_FILE_NAME
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Finding
-from archiver.ports import Alert, Clock, Deliveries, EvidenceIndex, Journal, KnownDelivery, Source
+from archiver.ports import Clock, Deliveries, EvidenceIndex, Journal, Source
 from archiver.work.alerts import source_alert
 
 _MAYBE: Final = 10_000

@@ -11,8 +11,9 @@ from archiver.domain.custody import to_json
 from archiver.domain.dossier import FileAccount, ItemDossier, Judged, Standing
 from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole
 from archiver.domain.keys import HeldKey
+from archiver.domain.records import EvidenceRecord, Selection
 from archiver.domain.verdict import Check, CheckResult, FileResult, Reason, verdict_of
-from archiver.ports import EvidenceRecord, Ledger, Selection
+from archiver.ports import Ledger
 from archiver.work.history import History, history_of
 from archiver.work.keys import key_folder
 from archiver.work.recheck import steps_for

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from archiver.domain.custody import Actor, EvidenceAcquired, EvidenceRepaired, EvidenceVerified, SourceObserved
 from archiver.domain.dossier import Happening, Judged
+from archiver.domain.records import CustodyEvent
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Reason, Verdict
-from archiver.ports import CustodyEvent
 
 _SHOWN_ELSEWHERE: Final = frozenset({"kind", "at", "actor", "id", "evidence", "judgement"})
 """Fields of a body that stand in a happening's own fields, or in the item."""

@@ -16,10 +16,11 @@ from typing import Final
 
 from archiver.domain.custody import DeliverySeen, EvidenceAcquired
 from archiver.domain.delivery import Delivery
+from archiver.domain.records import Alert, KnownDelivery
 from archiver.domain.text import printable
 from archiver.domain.verdict import Finding
 from archiver.errors import ArchiverError, MediumError, SourceError, StoppedError, StoreConflictError
-from archiver.ports import Alert, Clock, KnownDelivery, Ledger, Progress, Source
+from archiver.ports import Clock, Ledger, Progress, Source
 from archiver.work.acquire import Acquirer, AlreadyHeld, Task, Waiting
 from archiver.work.alerts import alert_for
 from archiver.work.changes import Difference, Watch, difference

@@ -17,10 +17,11 @@ from typing import Final
 from archiver.domain.custody import Entry, KeyHarvested, KeyRejected, to_json
 from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
 from archiver.domain.paths import KEYS_FOLDER
+from archiver.domain.records import Alert
 from archiver.domain.sign_file import SignFile
 from archiver.domain.times import format_time
 from archiver.errors import SourceError, StoreConflictError
-from archiver.ports import Alert, Clock, Journal, KeyAuthority, Keys, Store
+from archiver.ports import Clock, Journal, KeyAuthority, Keys, Store
 from archiver.verify.signature import KeyUnusableError, load_key, pem_pkcs1, pem_x509
 
 SEARCH_WIDTH: Final = timedelta(days=35)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain
 
+from archiver.domain.records import EvidenceRecord
 from archiver.domain.verdict import Reason
-from archiver.ports import EvidenceIndex, EvidenceRecord, Keys
+from archiver.ports import EvidenceIndex, Keys
 from archiver.work.audit import Audit, AuditResult
 from archiver.work.items import Tell
 

@@ -17,8 +17,9 @@ from typing import Final
 from archiver.domain.custody import SourceFailed, SourceRecovered
 from archiver.domain.delivery import Delivery, SourceObject
 from archiver.domain.folders import deliveries
+from archiver.domain.records import Alert, SourceStatus
 from archiver.errors import MediumError, SourceError, StoppedError
-from archiver.ports import Alert, ShouldStop, Source, SourceStatus
+from archiver.ports import ShouldStop, Source
 from archiver.work.changes import Roll
 from archiver.work.intake import Intake, IntakeResult, Tools
 from archiver.work.items import Tell, Trouble

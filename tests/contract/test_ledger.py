@@ -21,9 +21,9 @@ from archiver.domain.custody import (
 )
 from archiver.domain.evidence import EvidenceState
 from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
+from archiver.domain.records import Alert, KnownDelivery
 from archiver.domain.verdict import Finding, Reason, Verdict
 from archiver.errors import LedgerError, UnknownEvidenceError
-from archiver.ports import Alert, KnownDelivery
 from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, good, item, told, verified
 
 

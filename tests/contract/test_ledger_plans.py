@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from archiver.adapters.ledger.connection import Database, connect, place_of
 from archiver.adapters.ledger.database import SqlLedger
+from archiver.domain.records import Selection
 from archiver.domain.verdict import Verdict
-from archiver.ports import Selection
 from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item
 
 EVERY = Selection()

@@ -9,9 +9,9 @@ import pytest
 from archiver.adapters.ledger.database import SqlLedger
 from archiver.domain.custody import DeliverySeen
 from archiver.domain.due import sample_range
+from archiver.domain.records import Selection, Totals
 from archiver.domain.verdict import Reason, Verdict
 from archiver.errors import UnknownEvidenceError
-from archiver.ports import Selection, Totals
 from tests.support.ledgers import DAY, START, acquired, item, told, verified
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from archiver.adapters.files.store import FolderStore
 from archiver.domain.due import RETRY_INDETERMINATE
+from archiver.domain.records import Selection
 from archiver.errors import MediumError
-from archiver.ports import Selection
 from archiver.render.progress import SilentProgress
 from archiver.settings import load_settings
 from archiver.wiring import open_app

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.ports import Selection
+from archiver.domain.records import Selection
 from archiver.render.json_report import SCHEMA
 from archiver.work.audit import Budget
 from tests.support.filled import Place, fill

@@ -14,7 +14,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from archiver.daemon import jobs
-from archiver.ports import Selection
+from archiver.domain.records import Selection
 from archiver.render.progress import SilentProgress
 from archiver.settings import load_settings
 from archiver.wiring import App, open_app

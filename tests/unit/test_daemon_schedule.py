@@ -14,9 +14,9 @@ from archiver.daemon.jobs import JOBS, Job
 from archiver.daemon.reload import effective
 from archiver.daemon.scheduler import Schedule, trigger_of
 from archiver.daemon.status import status_line
+from archiver.domain.records import Totals
 from archiver.domain.verdict import Verdict
 from archiver.errors import SettingsError
-from archiver.ports import Totals
 from archiver.settings import Settings
 from archiver.settings_values import Cron
 from tests.support.daemon import eventually

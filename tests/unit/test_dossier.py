@@ -14,8 +14,8 @@ from archiver.domain import custody
 from archiver.domain.custody import Actor, EvidenceAcquired, EvidenceRepaired, EvidenceVerified, SourceObserved
 from archiver.domain.dossier import OVERVIEW_LINES, REPORTED_IDS, ItemDossier, Standing, Summary, runs, spans
 from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole, Origin
+from archiver.domain.records import CustodyEvent, EvidenceRecord
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, Verdict, judgement
-from archiver.ports import CustodyEvent, EvidenceRecord
 from archiver.work.dossier import Dossiers
 from archiver.work.history import history_of
 from archiver.work.recheck import steps_for

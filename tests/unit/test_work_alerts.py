@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from archiver.domain.records import Alert, QueuedAlert
 from archiver.domain.verdict import Finding, Reason
-from archiver.ports import Alert, QueuedAlert
 from archiver.work.alerts import alert_for, deliver, source_alert
 from tests.support.ledgers import item, told
 

@@ -9,7 +9,7 @@ import pytest
 
 from archiver.domain.delivery import Delivery, SourceObject
 from archiver.domain.evidence import EvidenceFile, FileRole, Origin
-from archiver.ports import KnownDelivery
+from archiver.domain.records import KnownDelivery
 from archiver.work.changes import Roll, difference
 from tests.support.ledgers import item
 

@@ -21,8 +21,9 @@ from archiver.adapters.files.trouble import medium_error, reading, writing
 from archiver.adapters.files.walk import open_regular
 from archiver.domain.limits import CHUNK_BYTES
 from archiver.domain.paths import KEYS_FOLDER, SET_ASIDE_FOLDER, STAGING_FOLDER, UNLISTED_FOLDER
+from archiver.domain.records import StoredEntry
 from archiver.errors import MediumError, StoreConflictError, StoreError
-from archiver.ports import Stage, StoredEntry
+from archiver.ports import Stage
 
 _TOKEN = re.compile(r"[0-9a-f]{1,128}", re.ASCII)
 _REMEDY: Final = "Mount its disk, or make a new archive with `archiver ledger upgrade`."

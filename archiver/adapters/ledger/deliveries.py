@@ -22,7 +22,7 @@ from archiver.adapters.ledger.stored import (
     stored_time,
 )
 from archiver.adapters.ledger.tables import INDEXED_CHARS, deliveries, head_of, sources
-from archiver.ports import KnownDelivery, SourceStatus
+from archiver.domain.records import KnownDelivery, SourceStatus
 
 _PAGE: Final = 1000
 

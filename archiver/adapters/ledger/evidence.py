@@ -25,9 +25,10 @@ from archiver.adapters.ledger.tables import (
     judged_at,
     sources,
 )
+from archiver.domain.records import CustodyEvent, EvidenceRecord, Selection, Totals
 from archiver.domain.verdict import Verdict
 from archiver.errors import LedgerError, UnknownEvidenceError
-from archiver.ports import CustodyEvent, EvidenceRecord, Selection, Totals, Unreadable
+from archiver.ports import Unreadable
 
 _PAGE: Final = 200
 _ITEMS_AT_ONCE: Final = 20

@@ -18,8 +18,8 @@ from archiver.adapters.ledger.stored import stored_text, stored_time
 from archiver.adapters.ledger.tables import alerts as alerts_table
 from archiver.adapters.ledger.tables import custody_events, evidence, key_provenance, verifications
 from archiver.domain.custody import Actor, Entry, EvidenceAcquired, KeyHarvested, body
+from archiver.domain.records import Alert
 from archiver.errors import LedgerError
-from archiver.ports import Alert
 
 _SAME_PROVENANCE = (
     "sha256",

@@ -13,7 +13,7 @@ from archiver.adapters.ledger.rows import reading
 from archiver.adapters.ledger.statements import rows_of
 from archiver.adapters.ledger.stored import plain_list, plain_text, plain_time, stored_list, stored_time
 from archiver.adapters.ledger.tables import alerts
-from archiver.ports import Alert, QueuedAlert
+from archiver.domain.records import Alert, QueuedAlert
 
 _AT_ONCE: Final = 100
 
