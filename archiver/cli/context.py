@@ -69,6 +69,7 @@ class Cli:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             if self.stop.is_set():
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # the next one does not wait for threads that hang
                 raise KeyboardInterrupt
             if sys.stderr.isatty() and self.verbosity >= 0:
                 os.write(sys.stderr.fileno(), b"\narchiver: stopping in good order; press again to break off\n")
