@@ -89,6 +89,18 @@ def folder(path):
     path.mkdir()
 
 
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def link_the_folder(path):
+    """What is reached through a link is elsewhere, whatever it holds."""
+    aside = path.parent.with_name("aside")
+    path.parent.rename(aside)
+    path.parent.symlink_to(aside)
+
+
 RESULT, SIGN = "result_2.csv.gz", "result_sign.json"
 LOST = ["file_missing", "archive_altered"]
 
@@ -105,7 +117,7 @@ LOST = ["file_missing", "archive_altered"]
         (RESULT, folder, LOST),
         (SIGN, grow, ["archive_altered", "sign_file_invalid"]),
         (SIGN, delete, LOST),
-        (SIGN, link, LOST),
+        (SIGN, pipe, LOST),
     ],
 )
 def test_harm_is_found_told_once_and_repaired(home, held, name, harm, reasons):
@@ -135,6 +147,15 @@ def test_harm_is_found_told_once_and_repaired(home, held, name, harm, reasons):
     harm(path)
     audit(home, status=1)
     assert len(home.alerts()) == 2, "harm after a repair is news"
+
+
+def test_a_link_in_place_of_the_folder(home, held):
+    link_the_folder(held / SIGN)
+    (item,) = audit(home, status=1)["items"]
+    assert item["reasons"] == LOST
+    answer = audit(home, "--all", "--repair", status=1)
+    assert answer["repaired"] == 0, "nothing is written through a link"
+    assert "link" in answer["errors"][0]["error"]
 
 
 @pytest.mark.parametrize("name", ["public_key.der", "public_key_pkcs1.pem", "public_key_x509.pem"])
@@ -289,6 +310,8 @@ def test_one_item_by_any_of_its_names(home, key, held):
     for name in (identity, identity[:12], query, query[:13]):
         assert audit(home, "--id", name, status=0)["audited"] == 1
     assert audit(home, "--id", identity, "--id", query, status=0)["audited"] == 1
+    for name in ("%", "_", "*", "' OR 1=1 --", "\x1b[31m", "é" * 5000):
+        assert "\x1b" not in home.run("audit", "--id", name, status=2).stderr
     assert "no evidence" in home.run("audit", "--id", "ffffffff-none", status=2).stderr.lower()
 
 

@@ -129,6 +129,23 @@ def test_a_download_goes_on_where_it_was_killed(home, key, slow_s3):
     assert home.run("audit", "--all", "--json", status=0).json["verified"] == 1
 
 
+def test_on_postgresql_a_killed_command_leaves_no_lock_behind(home, key, slow_s3, new_postgres):
+    home.ledger_url = new_postgres()
+    home.configure(source_of(slow_s3))
+    home.run("keys", "import", home.list_keys(key), status=0)
+    prefix, files = home.sample(key, files=2)
+    for name, data in files.items():
+        slow_s3.objects[prefix + name] = data
+    slow_s3.hold(prefix + "result_2.csv.gz", after=0)
+    process = home.fork("sync")
+    assert slow_s3.holding.wait(30)
+    process.kill()
+    process.wait()
+    slow_s3.release()
+    assert home.run("sync", "--json", status=0).json["verified"] == 1
+    all_there(home, slow_s3.objects)
+
+
 def test_a_download_that_was_killed_does_not_go_on_in_another_object(home, key, slow_s3):
     """Replaced while nobody looked: what was fetched of the old one is thrown away, never mixed."""
     home.configure(source_of(slow_s3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -229,3 +230,27 @@ def test_a_link_is_resolved_where_the_user_names_it_and_nowhere_else(home, key, 
     inside.mkdir()
     (inside / "link").symlink_to(folder)
     assert run("verify", Path("inside"), "--keys", keys, cwd=apart, status=3).stdout == ""
+
+
+def test_nothing_but_regular_files_is_opened(home, key, apart):
+    """A pipe would be waited for for ever, a link leads anywhere."""
+    keys = home.list_keys(key)
+    piped, linked, folder = (home.deliver(key, apart) for _ in range(3))
+    for path in (piped / "result_sign.json", linked / "result_1.csv.gz", folder / "result_sign.json"):
+        path.rename(apart / f"{path.parent.name}-{path.name}")
+    os.mkfifo(piped / "result_sign.json")
+    (linked / "result_1.csv.gz").symlink_to(apart / f"{linked.name}-result_1.csv.gz")
+    (folder / "result_sign.json").mkdir()
+    answers = {Path(a["path"]): a["reasons"] for a in verify(apart, "--keys", keys, cwd=apart, status=1)}
+    assert answers == {piped: ["unsigned"], linked: ["file_missing"], folder: ["unsigned"]}
+
+
+def test_the_archive_itself(home, key):
+    """What lies in the archive is a tree of deliveries like any other."""
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(key), status=0)
+    for _ in range(2):
+        home.deliver(key)
+    home.run("sync", status=0)
+    ran = home.run("verify", "--json", home.archive, "--offline", status=0)
+    assert [(line["verdict"], line["findings"]) for line in ran.lines] == [("verified", [])] * 2

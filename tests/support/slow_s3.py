@@ -16,6 +16,8 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -58,6 +60,7 @@ class SlowS3:
             def log_message(self, *_: object) -> None:
                 """Says nothing."""
 
+        self._modified = datetime.now(UTC).replace(microsecond=0)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -91,7 +94,7 @@ class SlowS3:
     def _listing(self, prefix: str) -> bytes:
         found = sorted(key for key in self.objects if key.startswith(prefix))
         entries = "".join(
-            f"<Contents><Key>{escape(quote(key))}</Key><LastModified>2026-01-05T10:00:00.000Z</LastModified>"
+            f"<Contents><Key>{escape(quote(key))}</Key><LastModified>{self._modified:%Y-%m-%dT%H:%M:%S.000Z}</LastModified>"
             f"<ETag>&quot;{_etag(self.objects[key])}&quot;</ETag><Size>{len(self.objects[key])}</Size></Contents>"
             for key in found
         )
@@ -115,7 +118,7 @@ class SlowS3:
         start = int(match[1]) if match else 0
         handler.send_response(206 if match else 200)
         handler.send_header("ETag", f'"{_etag(data)}"')
-        handler.send_header("Last-Modified", "Mon, 05 Jan 2026 10:00:00 GMT")
+        handler.send_header("Last-Modified", format_datetime(self._modified, usegmt=True))
         handler.send_header("Content-Length", str(len(data) - start))
         if match:
             handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
