@@ -237,7 +237,7 @@ def test_a_file_size_limit_ends_the_pass_and_what_was_done_stands(home, key, slo
 @pytest.mark.skipif(not own_mounts(), reason="this user cannot mount")
 def test_a_full_disk(home, key):
     """An archive of 3 MB, of which most is taken: exit 4, what was done stands, and with room the next completes."""
-    home.write(home.folder_source(), archive={"min_free": "1KB"})
+    home.write(home.folder_source(), archive={"min_free": "1KB"}, workers={"threads": 1})
     home.list_keys(key)
     first = home.deliver(key, account="000000000001")
     for number in range(3):
