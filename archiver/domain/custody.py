@@ -105,12 +105,28 @@ class EvidenceVerified(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceObserved(Entry):
-    """The source no longer holds what was acquired from it: ``source_changed`` or ``source_deleted``."""
+    """Seen at the source after acquisition: ``source_changed``, ``source_deleted``, or ``replayed_hash_list``.
+
+    What concerns the source stands until it is taken back; a replay until the item is judged again, which finds
+    it by itself.
+    """
 
     kind: ClassVar[str] = "source_observed"
     id: str
     finding: Finding
     detail: str
+
+    @property
+    def evidence_id(self) -> str | None:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRestored(Entry):
+    """What was reported as deleted stands in the source again, the very same: ``source_deleted`` ends."""
+
+    kind: ClassVar[str] = "source_restored"
+    id: str
 
     @property
     def evidence_id(self) -> str | None:

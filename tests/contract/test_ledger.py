@@ -18,6 +18,7 @@ from archiver.domain.custody import (
     SourceFailed,
     SourceObserved,
     SourceRecovered,
+    SourceRestored,
 )
 from archiver.domain.evidence import EvidenceState
 from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
@@ -300,6 +301,37 @@ def test_a_deleted_delivery_is_gone_until_it_is_there_again(ledger: SqlLedger) -
     back = KnownDelivery(known.prefix, known.listing_digest, known.first_seen_at, known.evidence_id, 1, gone=False)
     ledger.deliveries.note("prod", [back])
     assert list(ledger.deliveries.archived_below("prod", "")) == [back]
+
+
+def test_a_deleted_delivery_that_stands_there_again_is_restored_and_its_other_findings_stay(
+    ledger: SqlLedger,
+) -> None:
+    evidence = item(1)
+    gone = SourceObserved(at=START, id=evidence.id, finding=Finding.SOURCE_DELETED, detail="not listed")
+    changed = SourceObserved(at=START, id=evidence.id, finding=Finding.SOURCE_CHANGED, detail="")
+    back = SourceRestored(at=START + DAY, id=evidence.id)
+    ledger.journal.record([acquired(evidence), changed, gone])
+    ledger.journal.record([back])
+    assert ledger.evidence.get(evidence.id).state.findings == (Finding.SOURCE_CHANGED,)
+    assert not ledger.deliveries.known("prod", [evidence.prefix])[evidence.prefix].gone
+    assert ledger.evidence.disagreements(evidence.id) == ()
+    ledger.journal.record([gone, back, gone])
+    assert ledger.evidence.get(evidence.id).state.findings == (Finding.SOURCE_CHANGED, Finding.SOURCE_DELETED)
+    assert ledger.deliveries.known("prod", [evidence.prefix])[evidence.prefix].gone
+    assert ledger.evidence.disagreements(evidence.id) == ()
+
+
+def test_a_replay_that_is_noticed_later_is_said_of_the_earlier_item_until_it_is_judged_again(
+    ledger: SqlLedger,
+) -> None:
+    evidence = item(1)
+    replayed = SourceObserved(at=START, id=evidence.id, finding=Finding.REPLAYED_HASH_LIST, detail="copied")
+    ledger.journal.record([acquired(evidence), replayed])
+    assert ledger.evidence.get(evidence.id).state.findings == (Finding.REPLAYED_HASH_LIST,)
+    assert ledger.evidence.disagreements(evidence.id) == ()
+    ledger.journal.record([verified(evidence, START + DAY)])
+    assert ledger.evidence.get(evidence.id).state.findings == ()
+    assert ledger.evidence.disagreements(evidence.id) == ()
 
 
 def test_archived_deliveries_come_in_byte_order_of_their_prefix(ledger: SqlLedger) -> None:

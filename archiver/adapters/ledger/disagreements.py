@@ -14,11 +14,11 @@ from sqlalchemy.engine import Connection
 
 from archiver.adapters.ledger.bodies import ABSENT, Event, as_json, dig, event_of
 from archiver.adapters.ledger.key_rows import KeyRows, load_keys
-from archiver.adapters.ledger.projection import OF_THE_SOURCE, findings_with
+from archiver.adapters.ledger.projection import OF_THE_SOURCE, findings_restored, findings_with
 from archiver.adapters.ledger.statements import chunks, rows_of
 from archiver.adapters.ledger.stored import stored_text
 from archiver.adapters.ledger.tables import custody_events, evidence, evidence_state, files, verifications
-from archiver.domain.custody import EvidenceAcquired, EvidenceVerified, SourceObserved, to_json
+from archiver.domain.custody import EvidenceAcquired, EvidenceVerified, SourceObserved, SourceRestored, to_json
 from archiver.domain.text import printable
 from archiver.domain.verdict import Reason
 
@@ -175,6 +175,8 @@ def _findings(told: Sequence[Event]) -> list[str]:
     for event in told:
         if event.kind == SourceObserved.kind:
             standing = findings_with(standing, [str(dig(event.body, "finding"))])
+        elif event.kind == SourceRestored.kind:
+            standing = findings_restored(standing)
         elif event.kind in (EvidenceAcquired.kind, EvidenceVerified.kind):
             of_the_source = [code for code in standing if code in OF_THE_SOURCE]
             standing = findings_with(map(str, _list(dig(event.body, "judgement", "findings"))), of_the_source)

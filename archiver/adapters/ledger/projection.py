@@ -39,6 +39,7 @@ from archiver.domain.custody import (
     SourceFailed,
     SourceObserved,
     SourceRecovered,
+    SourceRestored,
     to_json,
 )
 from archiver.domain.verdict import Finding, Judgement, Reason
@@ -61,12 +62,12 @@ class Projection:
         self._seen: list[Row] = []
         self._archived: list[Row] = []
         self._vanished: list[Row] = []
-        self._gone: list[str] = []
+        self._gone: dict[str, bool] = {}
         self._failing: list[tuple[str, str | None]] = []
 
     def load_states(self, entries: Sequence[Entry]) -> None:
         """Reads what is said now of the items that *entries* say something new of."""
-        ids = {stored_text(entry.id) for entry in entries if isinstance(entry, EvidenceVerified | SourceObserved)}
+        ids = {stored_text(entry.id) for entry in entries if isinstance(entry, _OF_A_STATE)}
         for chunk in chunks(ids):
             found = rows_of(
                 self._connection, sa.select(evidence_state).where(evidence_state.c.evidence_id.in_(chunk))
@@ -92,6 +93,8 @@ class Projection:
                 self._verified(entry)
             case SourceObserved():
                 self._observed(entry)
+            case SourceRestored():
+                self._restored(entry)
             case KeyHarvested():
                 self._harvested(entry)
             case DeliverySeen():
@@ -162,7 +165,12 @@ class Projection:
         state = self._state(entry.id)
         state["findings"] = stored_list(findings_with([entry.finding], plain_list(state["findings"])))
         if entry.finding is Finding.SOURCE_DELETED:
-            self._gone.append(stored_text(entry.id))
+            self._gone[stored_text(entry.id)] = True
+
+    def _restored(self, entry: SourceRestored) -> None:
+        state = self._state(entry.id)
+        state["findings"] = stored_list(findings_restored(plain_list(state["findings"])))
+        self._gone[stored_text(entry.id)] = False
 
     def _state(self, evidence_id: str) -> Row:
         state = self._states.get(stored_text(evidence_id))
@@ -216,10 +224,11 @@ class Projection:
                 ),
                 self._vanished,
             )
-        for chunk in chunks(self._gone):
-            self._write_gone(chunk)
+        for gone in (True, False):
+            for chunk in chunks(item for item, found in self._gone.items() if found is gone):
+                self._write_gone(chunk, gone)
 
-    def _write_gone(self, ids: Sequence[str]) -> None:
+    def _write_gone(self, ids: Sequence[str], gone: bool) -> None:
         places = rows_of(
             self._connection,
             sa.select(evidence.c.id, evidence.c.source, evidence.c.prefix).where(evidence.c.id.in_(ids)),
@@ -231,7 +240,7 @@ class Projection:
                 deliveries.c.prefix_sha256 == sa.bindparam("of_prefix"),
                 deliveries.c.evidence_id == sa.bindparam("of_item"),
             )
-            .values(gone=True),
+            .values(gone=gone),
             [
                 {"of_source": row["source"], "of_prefix": prefix_digest(row["prefix"]), "of_item": row["id"]}
                 for row in places
@@ -239,6 +248,7 @@ class Projection:
         )
 
 
+_OF_A_STATE: Final = (EvidenceVerified, SourceObserved, SourceRestored)
 _IN_ORDER: Final = (custody_events, keys, key_provenance, evidence, files, verifications)
 _STATE_CHANGES: Final = (
     "judged_seq",
@@ -255,6 +265,11 @@ def findings_with(findings: Iterable[str], standing: Iterable[str]) -> list[str]
     """*findings* and *standing* once each, in the order of the enum."""
     held = {*findings, *standing}
     return [finding.value for finding in Finding if finding.value in held]
+
+
+def findings_restored(standing: Iterable[str]) -> list[str]:
+    """What of *standing* still stands once the source holds again what was reported as deleted."""
+    return [code for code in standing if code != Finding.SOURCE_DELETED.value]
 
 
 def _pending_row(entry: DeliverySeen) -> Row:
