@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from archiver.actor import current_actor
@@ -14,8 +15,11 @@ from archiver.errors import UsageError
 from archiver.wiring import utc_now
 
 
-def read_key_list(name: str) -> tuple[list[PublicKey], KeyProvenance]:
-    """The keys in file *name* (``-``: stdin) and where they came from. Raises UsageError naming file and entry."""
+def read_key_list(name: str, region: str | None = None) -> tuple[list[PublicKey], KeyProvenance]:
+    """The keys in file *name* (``-``: stdin) and where they came from. Raises UsageError naming file and entry.
+
+    *region*: whose keys the list's reader says they are; it stands where an entry does not name its own.
+    """
     try:
         if name == "-":
             data = sys.stdin.buffer.read(KEY_LIST_BYTES + 1)
@@ -30,6 +34,8 @@ def read_key_list(name: str) -> tuple[list[PublicKey], KeyProvenance]:
         raise UsageError(f"{name}: {error}", error.remedy) from error
     actor = current_actor()
     where = "stdin" if name == "-" else Path(name).name
+    if region is not None:
+        keys = [key if key.region else replace(key, region=region) for key in keys]
     return keys, KeyProvenance("import", where, f"{actor.user}@{actor.host}", utc_now())
 
 

@@ -72,13 +72,16 @@ def readable_ledger(settings: Settings) -> Ledger:
     return open_ledger(settings.ledger.dsn, current_actor())
 
 
-def verify_ring(ledger: Ledger | None, key_file: str | None, access: Access | None) -> KeyRing:
-    """Keys of *key_file* alone, else of *ledger*, else as *access* has them answered. Raises UsageError."""
+def verify_ring(ledger: Ledger | None, key_file: str | None, region: str | None, access: Access | None) -> KeyRing:
+    """Keys of *key_file* alone, else of *ledger*, else as *access* has them answered. Raises UsageError.
+
+    *region*: that of the keys in *key_file* that do not name theirs.
+    """
     box = KeyBox()
     if key_file is not None:
         from archiver.key_files import read_key_list
 
-        box.admit(*read_key_list(key_file))
+        box.admit(*read_key_list(key_file, region))
 
     def held(fingerprint: str) -> Sequence[HeldKey]:
         return box.held(fingerprint) or (ledger.keys.by_fingerprint(fingerprint) if ledger else ())

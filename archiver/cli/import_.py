@@ -16,7 +16,7 @@ from archiver.errors import UsageError
 _EPILOG = """\b
 Examples:
   aws s3 sync s3://bucket/AWSLogs/…/<query ID>/ ./q && archiver import ./q
-  archiver keys import keys.json                     the keys that aws cloudtrail list-public-keys printed
+  archiver keys import keys.json --region us-east-1  the keys that aws cloudtrail list-public-keys printed
   archiver import /mnt/old-exports --source legacy   every delivery below the folder
 
 \b

@@ -11,6 +11,7 @@ import click
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.output import note, print_json, print_table, say
 from archiver.cli.pass_output import opened
+from archiver.cli.places import check_region
 from archiver.domain.custody import to_json
 from archiver.domain.keys import HeldKey
 from archiver.domain.times import format_optional
@@ -21,7 +22,8 @@ _EPILOG = """\b
 Examples:
   archiver keys fetch                       ask ListPublicKeys of every Region that a source names
   aws cloudtrail list-public-keys --start-time 2022-11-03T00:00:00Z --end-time 2022-11-05T00:00:00Z > keys.json
-  archiver keys import keys.json            for an archive without AWS
+  archiver keys import keys.json --region us-east-1
+                                            for an archive without AWS; the Region that was asked
   archiver keys export keys.json            all that are held, in the same form
 """
 
@@ -69,13 +71,11 @@ def list_keys(cli: Cli, as_json: bool) -> int:
 @pass_cli
 def fetch(cli: Cli, regions: Sequence[str], as_json: bool) -> int:
     """Ask ListPublicKeys for every key that it still lists, and keep them."""
-    from archiver.domain.sign_file import REGION_NAME
     from archiver.wiring import utc_now
     from archiver.work.keys import harvest
 
     for region in regions:
-        if REGION_NAME.fullmatch(region) is None:
-            raise UsageError(f"--region {region!r} is no AWS Region", "Write it as us-east-1.")
+        check_region(region)
     with opened(cli) as app:
         authorities = app.authorities(regions)
         if not authorities:
@@ -103,16 +103,19 @@ def fetch(cli: Cli, regions: Sequence[str], as_json: bool) -> int:
 
 @command.command("import")
 @click.argument("file", metavar="FILE")
+@click.option("--region", metavar="R", help="Region whose keys FILE lists, where it does not say so itself.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @pass_cli
-def import_keys(cli: Cli, file: str, as_json: bool) -> int:
+def import_keys(cli: Cli, file: str, region: str | None, as_json: bool) -> int:
     """Keep the keys in FILE ("-": stdin), an answer of aws cloudtrail list-public-keys: object or bare list.
 
-    Their provenance says that you imported them: that they are CloudTrail's is then your word, not AWS's.
+    Their provenance says that you imported them: that they are CloudTrail's is then your word, not AWS's. So is
+    --region; without it a sign file that claims another Region is not noticed.
     """
     from archiver.key_files import read_key_list
 
-    listed, provenance = read_key_list(file)
+    check_region(region)
+    listed, provenance = read_key_list(file, region)
     with opened(cli) as app:
         admission = app.keeper.admit(listed, provenance)
     if as_json:

@@ -1,4 +1,4 @@
-"""Places that a user names on the command line: folders and s3:// URLs."""
+"""Places that a user names on the command line: folders, s3:// URLs, Regions."""
 
 from __future__ import annotations
 
@@ -32,3 +32,11 @@ def s3_prefix(url: str) -> tuple[str, str]:
     except ValueError as error:
         raise UsageError(f"{url}: {error}", "Write s3://bucket/AWSLogs/…/<query ID>/ or a folder above.") from error
     return bucket, prefix if prefix == "" or prefix.endswith("/") else f"{prefix}/"
+
+
+def check_region(region: str | None) -> None:
+    """Raises UsageError where ``--region`` was given and is no Region's name."""
+    from archiver.domain.sign_file import REGION_NAME
+
+    if region is not None and REGION_NAME.fullmatch(region) is None:
+        raise UsageError(f"--region {region!r} is no AWS Region", "Write it as us-east-1.")

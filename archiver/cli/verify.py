@@ -12,7 +12,7 @@ import click
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.output import note, print_json, say, verdict_text
-from archiver.cli.places import local_prefix, s3_prefix
+from archiver.cli.places import check_region, local_prefix, s3_prefix
 from archiver.domain.text import printable
 from archiver.domain.verdict import Verdict
 from archiver.errors import (
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  archiver verify ./export --keys keys.json     offline; keys.json from aws cloudtrail list-public-keys
+  archiver verify ./export --keys keys.json --region us-east-1
+                                                offline; keys.json from aws cloudtrail list-public-keys there
   archiver verify s3://bucket/AWSLogs/          every delivery below, keys from the ledger or ListPublicKeys
   archiver verify --json /mnt/evidence | jq .   one JSON object a delivery
 
@@ -46,7 +47,7 @@ no key, not reachable, not delivered yet, or no delivery found.
 @click.command("verify", epilog=_EPILOG)
 @click.argument("places", nargs=-1, required=True, metavar="PATH-or-s3-URL...")
 @click.option("--keys", "key_file", metavar="FILE", help="Use only the keys in FILE, and no network.")
-@click.option("--region", metavar="R", help="Region to ask for keys, beside the one that the sign file claims.")
+@click.option("--region", metavar="R", help="Region whose keys FILE lists; without --keys: the one to ask first.")
 @click.option("--endpoint-url", metavar="U", help="Endpoint of S3.")
 @click.option("--cloudtrail-endpoint-url", metavar="U", help="Endpoint of CloudTrail.")
 @click.option("--offline", is_flag=True, help="Use only keys that are on hand (--keys or the ledger's).")
@@ -65,7 +66,8 @@ def command(
     """Judge folders where they lie; records nothing.
 
     Each place is a delivery's folder or a folder above deliveries. Keys come from --keys alone, else from the ledger
-    if there is one, else from ListPublicKeys.
+    if there is one, else from ListPublicKeys. The list that AWS prints does not say which Region it is of: give
+    --region, so that a sign file which claims another one is noticed (region_mismatch).
     """
     from archiver.wiring_verify import verifier_of, verify_ring
 
@@ -73,7 +75,7 @@ def command(
     wanted = [_place(place, access) for place in places]
     with ExitStack() as stack:
         ledger = None if key_file else _ledger(cli, stack)
-        ring = verify_ring(ledger, key_file, None if offline or key_file else access)
+        ring = verify_ring(ledger, key_file, region, None if offline or key_file else access)
         cli.catch_signals()
         verifier = verifier_of(ring, ledger, cli.stop, cli.progress())
         statuses = {_one(verifier, place, source, prefix, as_json) for place, source, prefix in wanted}
@@ -87,12 +89,10 @@ def command(
 
 
 def _access(region: str | None, endpoint_url: str | None, cloudtrail_url: str | None) -> Access:
-    from archiver.domain.sign_file import REGION_NAME
     from archiver.settings_values import check_endpoint_url
     from archiver.wiring_verify import Access
 
-    if region is not None and REGION_NAME.fullmatch(region) is None:
-        raise UsageError(f"--region {region!r} is no AWS Region", "Write it as us-east-1.")
+    check_region(region)
     for url in (endpoint_url, cloudtrail_url):
         try:
             if url is not None:

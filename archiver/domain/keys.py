@@ -17,8 +17,9 @@ class PublicKey:
     """One public key as it was obtained.
 
     ``der``: PKCS#1 DER. ``claimed_fingerprint``: 32 hex, what the list called it; compare with
-    :attr:`fingerprint`. ``region``: the Region whose endpoint listed it, None where nobody knows (an imported
-    file does not say). ``valid_from`` to ``valid_until``: the window that the list gave, None where it did not.
+    :attr:`fingerprint`. ``region``: the Region whose endpoint listed it, or whose the operator who imported it
+    said it is; None where nobody knows (AWS's list alone does not say). ``valid_from`` to ``valid_until``: the
+    window that the list gave, None where it did not.
     """
 
     der: bytes

@@ -60,6 +60,17 @@ def test_the_archive_gets_it_in_all_forms_with_its_provenance(archive):
         assert not stat.S_IMODE(path.stat().st_mode) & 0o222
 
 
+def test_the_region_that_is_told_at_import(archive):
+    assert archive.run("keys", "import", ARTICLE, status=0)
+    assert [k["region"] for k in held(archive)] == [None]
+    ran = archive.run("keys", "import", ARTICLE, "--region", "us-west-2", "--json", status=0)
+    assert ran.json == {"new": 0, "known": 1, "rejected": []}
+    assert [k["region"] for k in held(archive)] == ["us-west-2"]
+    named = archive.list_keys(signing_key("tokyo", "ap-northeast-1"), name="named.json")
+    archive.run("keys", "import", named, "--region", "us-west-2", status=0)
+    assert {k["region"] for k in held(archive)} == {"us-west-2", "ap-northeast-1"}
+
+
 def test_stdin_and_stdout(archive):
     process = archive.start("keys", "import", "-", stdin=ARTICLE.open("rb"))
     out, err = process.communicate(timeout=30)
@@ -196,6 +207,7 @@ def test_a_delivery_under_a_key_that_is_not_what_it_is_called(home, key, aws):
         (["import", "nowhere.json"], "nowhere.json cannot be read"),
         (["import", "."], "cannot be read"),
         (["fetch", "--region", "Tokyo"], "--region 'Tokyo'"),
+        (["import", "keys.json", "--region", "Tokyo"], "--region 'Tokyo'"),
         (["fetch"], "no source with access to AWS"),
         (["frobnicate"], "No such command"),
     ],

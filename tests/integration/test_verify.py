@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,23 @@ def test_keys_alone_means_those_alone(home, key):
     other = home.list_keys(signing_key("another"), name="other.json")
     ran = home.run("verify", "--json", home.deliver(key), "--keys", other, status=3)
     assert ran.lines[0]["reasons"] == ["key_unavailable"]
+
+
+def test_the_region_that_a_key_list_is_said_to_be_of(home, key, apart):
+    """AWS's own list does not name its Region: who asked knows it."""
+    bare = home.list_keys(replace(key, public=replace(key.public, region=None)))
+    folder = home.deliver(key, apart)
+    sign = folder / "result_sign.json"
+    sign.write_text(json.dumps({**json.loads(sign.read_bytes()), "region": "eu-west-1"}))
+    (answer,) = verify(folder, "--keys", bare, cwd=apart, status=0)
+    assert answer["findings"] == [], "nobody has said whose the key is"
+    (answer,) = verify(folder, "--keys", bare, "--region", "us-east-1", cwd=apart, status=0)
+    assert answer["findings"] == ["region_mismatch"]
+    (answer,) = verify(folder, "--keys", bare, "--region", "eu-west-1", cwd=apart, status=0)
+    assert answer["findings"] == []
+    named = home.list_keys(key, name="named.json")
+    (answer,) = verify(folder, "--keys", named, "--region", "eu-west-1", cwd=apart, status=0)
+    assert answer["findings"] == ["region_mismatch"], "what the list says itself counts more"
 
 
 def test_a_replay_of_what_the_ledger_knows(home, key):
