@@ -37,7 +37,8 @@ class SourceObject:
     """One object as listed.
 
     ``key``: its key below the bucket, or its path below the source folder with ``/``. ``size``: bytes.
-    ``etag``: as listed, without quotes; for a file its modification time in ns. Neither is a content hash.
+    ``etag``: as listed, without quotes; for a file its modification and change time in ns and its inode. Neither is
+    a content hash.
     """
 
     key: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -84,11 +86,12 @@ def test_each_folder_is_contiguous_so_deliveries_are_found(root: Path) -> None:
 def test_what_is_listed_of_a_file(root: Path) -> None:
     path = put(root, "a/b", b"12345")
     os.utime(path, ns=(0, 1_700_000_000_123_456_789))
+    facts = path.stat()
     (found,) = source(root).objects()
     assert found == SourceObject(
         key="a/b",
         size=5,
-        etag="1700000000123456789",
+        etag=f"1700000000123456789-{facts.st_ctime_ns}-{facts.st_ino}",
         last_modified=datetime(2023, 11, 14, 22, 13, 20, 123456, tzinfo=UTC),
     )
 
@@ -173,17 +176,54 @@ def test_names_that_are_not_utf_8_survive(root: Path) -> None:
     assert fetched(root, found) == b"latin"
 
 
-def test_a_tree_too_deep_does_not_end_the_listing(root: Path) -> None:
-    put(root, "z")
+def dig(root: Path, levels: int, *, at: Mapping[int, Sequence[str]]) -> None:
+    """A chain of so many folders ``d``; *at* a level, counted from 0, such files lie beside the next one."""
     fd = os.open(root, os.O_RDONLY)
-    for _ in range(DEEPEST + 5):
-        os.mkdir("d", dir_fd=fd)
-        below = os.open("d", os.O_RDONLY, dir_fd=fd)
-        os.close(fd)
-        fd = below
+    for level in range(levels + 1):
+        for name in at.get(level, ()):
+            os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+        if level < levels:
+            os.mkdir("d", dir_fd=fd)
+            below = os.open("d", os.O_RDONLY, dir_fd=fd)
+            os.close(fd)
+            fd = below
     os.close(fd)
-    listed = list(source(root).objects())
-    assert [(o.key.count("/"), o.kind) for o in listed] == [(DEEPEST - 1, ObjectKind.OTHER), (0, ObjectKind.FILE)]
+
+
+def test_the_deepest_key_that_s3_can_have_is_listed(root: Path) -> None:
+    """Also where the process may open few files, and with files that come after the folder at every level."""
+    levels = DEEPEST - 1
+    dig(root, levels, at={**{level: ["a", "z"] for level in range(levels)}, levels: ["result_sign.json"]})
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 100, hard))
+    try:
+        listed = keys(source(root).objects())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "d/" * levels + "result_sign.json" in listed
+    assert listed == sorted(listed)
+    assert len(listed) == 2 * levels + 1
+    assert "d/" * levels + "result_sign.json" in keys(source(root).objects("d/" * 200))
+
+
+def test_what_lies_deeper_is_an_error_that_names_it(root: Path) -> None:
+    dig(root, DEEPEST, at={DEEPEST: ["result_sign.json"]})
+    put(root, "a")
+    listing = source(root).objects()
+    assert next(listing).key == "a"
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(MediumError, match=f"{root}/d/d/.* deep"):
+        list(listing)
+    assert len(os.listdir("/proc/self/fd")) < before, "it leaves nothing open"
+
+
+def test_a_folder_far_above_that_is_moved_away_meanwhile(root: Path) -> None:
+    dig(root, 100, at={1: ["z"], 99: ["a"]})
+    put(root, "z")
+    listing = source(root).objects()
+    assert next(listing).key == "d/" * 99 + "a"
+    (root / "d").rename(root / "e")
+    assert keys(listing) == ["z"]
 
 
 def test_listings_leave_no_descriptors_open(root: Path) -> None:

@@ -132,6 +132,20 @@ def test_touched_files_of_a_folder_are_unchanged(home, key):
     assert "@r2" not in "".join(home.archived())
 
 
+def test_a_file_of_a_folder_altered_with_size_and_time_kept_is_seen(home, key):
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(key), status=0)
+    result = home.deliver(key) / "result_1.csv.gz"
+    sync(home)
+    facts, data = result.stat(), bytearray(result.read_bytes())
+    data[-1] ^= 1
+    result.write_bytes(data)
+    os.utime(result, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    (item,) = sync(home, status=1)["items"]
+    assert item["reasons"] == ["hash_mismatch"]
+    assert "source_changed" in item["findings"]
+
+
 def test_a_deleted_delivery_is_reported_once(home, key, bucket):
     prefix, files = home.sample(key)
     bucket.put_delivery(prefix, files)

@@ -1,7 +1,7 @@
 """A source that is a folder tree: listed in the order in which S3 would list it, and read without following links.
 
-Times and names in a folder are whatever somebody set. A file is pinned by its size and modification time, which
-tells a file that changes from one that stays, and proves nothing more.
+Times and names in a folder are whatever somebody set. A file is pinned by its size, modification time, change time
+and inode, which tells a file that changes from one that stays, and proves nothing more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from archiver.adapters.files.listing import listed_below, modified_at
+from archiver.adapters.files.listing import file_etag, listed_below, modified_at
 from archiver.adapters.files.trouble import medium_error
 from archiver.adapters.files.walk import NOT_THERE, open_regular, opened_folder, passed_folder, segments
 from archiver.domain.delivery import ObjectKind, SourceObject
@@ -98,8 +98,8 @@ class FolderSource:
     def objects(self, prefix: str = "") -> Iterator[SourceObject]:
         """Raises UsageError where the root is a file, SourceUnreachableError where it is not there.
 
-        Raises SourceError for a prefix that leads out of the folder, and MediumError for a folder below it
-        that cannot be read: its contents are unknown, and a listing that kept silent would say "deleted".
+        Raises SourceError for a prefix that leads out of the folder, and MediumError for a folder below it that
+        cannot be read or lies too deep: its contents are unknown, and a listing that kept silent would say "deleted".
         """
         above, slash, start = prefix.rpartition("/")
         try:
@@ -178,7 +178,7 @@ class _FileStream:
     def check(self) -> None:
         """Raises ObjectChangedError where the file is not the one that was listed."""
         facts = os.fstat(self._fd)
-        if (facts.st_size, str(facts.st_mtime_ns)) != (self._found.size, self._found.etag):
+        if (facts.st_size, file_etag(facts)) != (self._found.size, self._found.etag):
             raise ObjectChangedError(f"{self._where}: modified since it was listed")
         if self._offset > facts.st_size:
             raise ObjectChangedError(f"{self._where}: shorter than what was fetched before")

@@ -1,22 +1,25 @@
-"""Listing a folder tree in key order, depth first, one open folder a level."""
+"""Listing a folder tree in key order, depth first. What cannot be listed is an error: never passed over."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from archiver.adapters.files.trouble import medium_error
 from archiver.adapters.files.walk import FOLDER_FLAGS, NOT_THERE, THROUGH_FLAGS
 from archiver.domain.delivery import ObjectKind, SourceObject
+from archiver.domain.text import printable
+from archiver.errors import MediumError
 
-DEEPEST: Final = 128
-"""Levels of folders that are entered, each at the cost of a file descriptor; one below is listed as ``other``.
+DEEPEST: Final = 512
+"""Levels of folders that are entered: an S3 key of 1024 bytes has no more. A canonical delivery lies 8 deep."""
 
-A canonical delivery lies 8 levels below its prefix.
-"""
+_OPEN_AT_ONCE: Final = 64
+"""Levels that keep a file descriptor, so that a deep tree does not use up the process's."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,7 +29,8 @@ def listed_below(root: int, where: str, parts: Sequence[str], start: str) -> Ite
 
     In key order, as UTF-8 bytes; nothing where the folder is not there. *root*: a file descriptor; *where*: the
     same for messages, without a slash at its end.
-    Memory: the names of one folder a level. Raises MediumError for a folder that cannot be read.
+    Memory: the names of one folder a level. Raises MediumError for a folder that cannot be read, or lies more
+    than :data:`DEEPEST` levels below *parts*.
     """
     fd: int | None = os.dup(root)
     before = ""
@@ -51,28 +55,65 @@ def _entered(above: int, name: str, where: str, flags: int = FOLDER_FLAGS) -> in
         os.close(above)
 
 
+@dataclass(slots=True)
+class _Level:
+    """A folder that is being listed. ``fd`` is None while too many levels below it are open."""
+
+    fd: int | None
+    before: str
+    names: Iterator[str]
+
+
 def _walked(fd: int, before: str, start: str, where: str) -> Iterator[SourceObject]:
-    stack: list[tuple[int, str, Iterator[str]]] = [(fd, before, iter(()))]
+    stack = [_Level(fd, before, iter(()))]
     try:
-        stack[0] = (fd, before, _names(fd, start, f"{where}/{before}"))
+        stack[0].names = _names(fd, start, f"{where}/{before}")
         while stack:
-            fd, before, names = stack[-1]
-            name = next(names, None)
-            if name is None:
-                stack.pop()
-                os.close(fd)
-            elif name.endswith("/") and len(stack) < DEEPEST:
-                below = _entered(os.dup(fd), name[:-1], f"{where}/{before}{name}")
+            here = stack[-1]
+            name = next(here.names, None)
+            if name is None or not _opened_again(here, stack[0], where):
+                _close(stack.pop())
+                continue
+            assert here.fd is not None, "it was opened again"  # noqa: S101
+            if name.endswith("/"):
+                path = here.before + name
+                below = _entered(os.dup(here.fd), name[:-1], f"{where}/{path}")
                 if below is not None:
-                    stack.append((below, before + name, iter(())))
-                    stack[-1] = (below, before + name, _names(below, "", f"{where}/{before}{name}"))
-                else:  # gone, or a link by now
-                    yield from _described(fd, before, name[:-1], where)
-            else:
-                yield from _described(fd, before, name.removesuffix("/"), where)
+                    stack.append(_Level(below, path, iter(())))
+                    _check_depth(stack, where)
+                    stack[-1].names = _names(below, "", f"{where}/{path}")
+                    continue
+            yield from _described(here.fd, here.before, name.removesuffix("/"), where)  # no folder, or not any more
     finally:
-        for fd, _, _ in stack:
-            os.close(fd)
+        for level in stack:
+            _close(level)
+
+
+def _check_depth(stack: Sequence[_Level], where: str) -> None:
+    """Closes what lies far above. Raises MediumError where the last level lies too deep."""
+    if len(stack) > DEEPEST:
+        raise MediumError(
+            f"{printable(f'{where}/{stack[-1].before}')} lies more than {DEEPEST} folders deep: it is not looked at",
+            "Move it up, or make a source of a folder nearer to it.",
+        )
+    if len(stack) > _OPEN_AT_ONCE:
+        _close(stack[-_OPEN_AT_ONCE])
+
+
+def _close(level: _Level) -> None:
+    if level.fd is not None:
+        os.close(level.fd)
+        level.fd = None
+
+
+def _opened_again(level: _Level, top: _Level, where: str) -> bool:
+    """Makes sure that *level* is open, one component at a time from *top*; False where it is not there any more."""
+    if level.fd is None and top.fd is not None:
+        fd: int | None = os.dup(top.fd)
+        for part in level.before[len(top.before) :].split("/")[:-1]:
+            fd = _entered(fd, part, f"{where}/{level.before}", THROUGH_FLAGS) if fd is not None else None
+        level.fd = fd
+    return level.fd is not None
 
 
 def _names(folder: int, start: str, where: str) -> Iterator[str]:
@@ -101,10 +142,18 @@ def _described(folder: int, before: str, name: str, where: str) -> Iterator[Sour
     yield SourceObject(
         key=before + name,
         size=facts.st_size,
-        etag=str(facts.st_mtime_ns),
+        etag=file_etag(facts),
         last_modified=modified_at(facts),
         kind=_kind(facts),
     )
+
+
+def file_etag(facts: os.stat_result) -> str:
+    """What stands for an ETag: modification time and change time in ns, inode number.
+
+    Anyone can set back the first; the second is the kernel's, and a replaced file has another third.
+    """
+    return f"{facts.st_mtime_ns}-{facts.st_ctime_ns}-{facts.st_ino}"
 
 
 def modified_at(facts: os.stat_result) -> datetime | None:
