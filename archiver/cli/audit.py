@@ -36,7 +36,7 @@ judged, 4 the ledger is lost. A budget that ran out is no error: what is left st
 @click.option("--id", "ids", multiple=True, metavar="ID", help="This item (ID, query ID or a prefix); repeatable.")
 @click.option("--sample", metavar="N/T", help="Sample N of T equal parts of everything.")
 @click.option("--max-bytes", metavar="SIZE", help="Begin no item after this much was read, e.g. 500GB.")
-@click.option("--max-time", metavar="TIME", help="Begin no item after this long, e.g. 50m.")
+@click.option("--max-time", metavar="TIME", help="Begin no item after this long, e.g. 50m; or seconds.")
 @click.option("--repair", is_flag=True, help="Fetch damaged files again, where the source still proves itself.")
 @click.option("--allow-cache", is_flag=True, help="Accept cached pages; faster, but says less about the medium.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -98,6 +98,8 @@ def _budget(max_bytes: str | None, max_time: str | None) -> Budget:
         size = None if max_bytes is None else parse_size(max_bytes)
     except ValueError as error:
         raise UsageError(f"--max-bytes {max_bytes}: {error}") from error
+    if max_time is not None and max_time.isdecimal():
+        max_time += "s"
     try:
         return Budget(size, None if max_time is None else parse_positive_duration(max_time))
     except ValueError as error:

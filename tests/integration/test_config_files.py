@@ -12,8 +12,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from archiver.cli.main import COMMANDS, archiver
+from archiver.errors import SettingsError
 
 ROOT = Path(__file__).parents[2]
 SYSTEMD = ROOT / "config" / "systemd"
@@ -66,17 +68,39 @@ def test_units_are_hardened(unit: str) -> None:
 
 
 @pytest.mark.parametrize("unit", SERVICES)
-def test_units_start_commands_that_exist(unit: str) -> None:
-    (start,) = option(unit, "ExecStart")
-    program, *arguments = shlex.split(start)
-    assert program == "/usr/local/bin/archiver"
-    assert arguments[:2] == ["--config", "/etc/archiver/archiver.toml"]
-    name, *rest = arguments[2:]
-    assert name in COMMANDS
-    with archiver.make_context("archiver", ["--config", "x", name], resilient_parsing=True) as context:
-        command = archiver.get_command(context, name)
-        assert command is not None
-        command.make_context(name, rest, parent=context).close()
+def test_units_start_commands_that_the_program_accepts(unit: str, tmp_path: Path) -> None:
+    """Run for real, with a configuration whose ledger is missing: that is what is complained about, and only it."""
+    config = tmp_path / "archiver.toml"
+    config.write_text(
+        f'[ledger]\nurl = "sqlite:///{tmp_path}/none.db"\n[archive]\nurl = "file://{tmp_path}/none"\n'
+        f'[custody]\nsigning_key = "{tmp_path}/none"\n'
+    )
+    for start in [*option(unit, "ExecStartPre"), *option(unit, "ExecStart")]:
+        program, *arguments = shlex.split(start)
+        assert program == "/usr/local/bin/archiver"
+        assert arguments[:2] == ["--config", "/etc/archiver/archiver.toml"]
+        name, *rest = arguments[2:]
+        assert name in COMMANDS
+        if rest == ["upgrade"]:  # it would make what is missing
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "archiver.cli.main", "--config", str(config), name, *rest],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (2, 4), done.stderr
+        assert "there is no ledger at" in done.stderr, start
+
+
+@pytest.mark.parametrize("written", ["50m", "3000", "1h30m"])
+def test_a_budget_of_time_is_a_duration_or_seconds(written: str) -> None:
+    """What it is refused for here is not the budget, which is looked at first."""
+    arguments = ["--config", "/nowhere/archiver.toml", "audit", "--due", "--max-time", written]
+    done = CliRunner().invoke(archiver, arguments)
+    assert isinstance(done.exception, SettingsError), done.output
 
 
 def test_the_daemon_unit_keeps_its_promises() -> None:
