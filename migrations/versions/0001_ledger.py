@@ -170,9 +170,8 @@ def _current() -> None:
     op.create_index("ix_evidence_state_next_audit_at", "evidence_state", ["next_audit_at", "evidence_id"])
     op.create_index("ix_evidence_state_acquired_at", "evidence_state", ["acquired_at", "evidence_id"])
     op.create_index("ix_evidence_state_verdict", "evidence_state", ["verdict", "acquired_at", "evidence_id", "size"])
-    op.create_index(
-        "ix_evidence_state_judged_at", "evidence_state", [sa.text("coalesce(last_audited_at, acquired_at)")]
-    )
+    judged_at = sa.text("coalesce(last_audited_at, acquired_at)")
+    op.create_index("ix_evidence_state_judged_at", "evidence_state", [judged_at, "evidence_id"])
     _partial("ix_evidence_state_awaiting_key", "evidence_state", ["acquired_at", "evidence_id"], "awaiting_key")
     op.create_table(
         "deliveries",
@@ -234,6 +233,20 @@ def _triggers() -> None:
         same = " AND ".join(f"{key} = NEW.{key}" for key in keys)
         there = f"EXISTS (SELECT 1 FROM {table} WHERE ({same}) OR rowid = NEW.rowid)"  # noqa: S608 - our own names
         op.execute(f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {there} {refuse}")
+    _sqlite_kept_rows()
+
+
+def _sqlite_kept_rows() -> None:
+    """What is said of an item may change; that something is said of it may not, nor of which item."""
+    refuse = "BEGIN SELECT RAISE(ABORT, 'rows of table evidence_state stay, each with its item'); END"
+    there = "EXISTS (SELECT 1 FROM evidence_state WHERE evidence_id = NEW.evidence_id OR rowid = NEW.rowid)"
+    moved = "NEW.evidence_id IS NOT OLD.evidence_id OR NEW.rowid IS NOT OLD.rowid"
+    for name, when in (
+        ("no_delete", "BEFORE DELETE ON evidence_state"),
+        ("no_replace", f"BEFORE INSERT ON evidence_state WHEN {there}"),
+        ("no_move", f"BEFORE UPDATE ON evidence_state WHEN {moved}"),
+    ):
+        op.execute(f"CREATE TRIGGER evidence_state_{name} {when} {refuse}")
 
 
 def _postgresql_triggers() -> None:
@@ -248,3 +261,13 @@ def _postgresql_triggers() -> None:
             " FOR EACH STATEMENT EXECUTE FUNCTION archiver_append_only()"
         )
         op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_append_only")
+    op.execute(
+        "CREATE FUNCTION archiver_rows_stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE EXCEPTION 'rows of table % stay, each with its item', TG_TABLE_NAME"
+        " USING ERRCODE = 'restrict_violation'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER evidence_state_rows_stay BEFORE DELETE OR TRUNCATE OR UPDATE OF evidence_id"
+        " ON evidence_state FOR EACH STATEMENT EXECUTE FUNCTION archiver_rows_stay()"
+    )
+    op.execute("ALTER TABLE evidence_state ENABLE ALWAYS TRIGGER evidence_state_rows_stay")

@@ -334,6 +334,29 @@ def test_history_can_neither_be_changed_nor_removed(ledger: SqlLedger, ledger_pl
     assert ledger_place.query(f"SELECT * FROM {table}") == before
 
 
+def test_what_is_said_of_an_item_cannot_be_removed(ledger: SqlLedger, ledger_place: LedgerPlace) -> None:
+    stock(ledger)
+    ledger.journal.record([acquired(item(2))])
+    before = ledger_place.query("SELECT * FROM evidence_state")
+    names = ", ".join(metadata.tables["evidence_state"].columns.keys())
+    statements = ["DELETE FROM evidence_state", f"UPDATE evidence_state SET evidence_id = '{item(2).id}'"]
+    if ledger_place.is_sqlite:
+        statements += [
+            "UPDATE OR REPLACE evidence_state SET rowid = 2 WHERE rowid = 1",
+            "INSERT OR REPLACE INTO evidence_state SELECT * FROM evidence_state LIMIT 1",
+            f"REPLACE INTO evidence_state (rowid, {names}) SELECT 2, {names} FROM evidence_state WHERE rowid = 1",
+        ]
+    else:
+        statements += [
+            "TRUNCATE evidence_state CASCADE",
+            "SET session_replication_role = replica; DELETE FROM evidence_state",
+        ]
+    for statement in statements:
+        with pytest.raises((sqlite3.IntegrityError, psycopg.errors.RestrictViolation), match="rows of table .* stay"):
+            ledger_place.query(statement)
+    assert ledger_place.query("SELECT * FROM evidence_state") == before
+
+
 def test_what_may_change_changes(ledger: SqlLedger, ledger_place: LedgerPlace) -> None:
     stock(ledger)
     ledger.journal.record([verified(item(1), START + DAY)])

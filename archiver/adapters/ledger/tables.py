@@ -17,7 +17,7 @@ INDEXED_CHARS: Final = 512
 """Characters of a path that are indexed: PostgreSQL takes 2,704 bytes an index entry, and folders can be deep."""
 
 APPEND_ONLY: Final = ("custody_events", "evidence", "files", "verifications", "keys", "key_provenance")
-"""Tables in which triggers refuse every change and removal."""
+"""Tables in which triggers refuse every change and removal; in ``evidence_state`` they refuse removal alone."""
 
 metadata = sa.MetaData()
 
@@ -188,7 +188,7 @@ sa.Index(
     evidence_state.c.evidence_id,
     evidence_state.c.size,
 )
-sa.Index("ix_evidence_state_judged_at", judged_at(evidence_state))
+sa.Index("ix_evidence_state_judged_at", judged_at(evidence_state), evidence_state.c.evidence_id)
 sa.Index(
     "ix_evidence_state_awaiting_key",
     evidence_state.c.acquired_at,
