@@ -141,6 +141,7 @@ class App:
             reverify_after=self.settings.audit.reverify_after,
             repairer=repairer if repair else None,
             occasion=occasion,
+            region_of=lambda name: self.sources[name].region if name in self.sources else None,
         )
 
     def importer(self, name: str) -> Import:

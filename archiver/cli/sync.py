@@ -51,13 +51,11 @@ def command(cli: Cli, sources: Sequence[str], since: str | None, full: bool, as_
         result = app.sync().run(plans, printer.tell, first, full)
         again = None
         if not result.stopped:
-            again = rejudge(app.ledger.evidence, app.ledger.keys, app.audit(occasion="key"), printer.tell)
+            again = rejudge(app.ledger.evidence, app.audit(occasion="key"), printer.tell)
         if again is not None:
             result.stopped = again.stopped_by is not None
             result.troubles.extend(again.troubles)
-            result.tally.verified += again.tally.verified
-            result.tally.failed += again.tally.failed
-            result.tally.indeterminate += again.tally.indeterminate
+            result.tally.add(again.tally)
         return show_intake(result, printer, as_json)
 
 

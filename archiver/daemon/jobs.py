@@ -45,19 +45,17 @@ class Job:
 
 
 def sync(app: App, log: FilteringBoundLogger) -> None:
-    """Every source, one after the other; then items whose key has come."""
-    use_case = app.sync()
-    for plan in app.plans():
-        if app.stop.is_set():
-            return
-        if not _is_free(app, f"sync:{plan.source.name}"):
-            log.info("another process syncs this source", source=plan.source.name)
-            continue
-        result = use_case.run([plan], _teller(log))
+    """Every source, several at once; then items whose key has come."""
+    free = [plan for plan in app.plans() if _is_free(app, f"sync:{plan.source.name}")]
+    for name in set(app.sources) - {plan.source.name for plan in free}:
+        log.info("another process syncs this source", source=name)
+    if free:
+        result = app.sync().run(free, _teller(log))
         _log_troubles(log, result.troubles)
-        _summary(log, "synced", result.tally, result.troubles, source=plan.source.name, **_intake_counts(result))
+        names = ",".join(plan.source.name for plan in free)
+        _summary(log, "synced", result.tally, result.troubles, sources=names, **_intake_counts(result))
     if not app.stop.is_set() and _is_free(app, "audit"):
-        again = rejudge(app.ledger.evidence, app.ledger.keys, app.audit(occasion="key"), _teller(log))
+        again = rejudge(app.ledger.evidence, app.audit(occasion="key"), _teller(log))
         if again is not None:
             _summary(log, "judged with keys that have come", again.tally, again.troubles, **_audit_counts(again))
 

@@ -158,9 +158,8 @@ class Acquirer:
                 absent.append(ObservedFile(name, None, None, trouble=f"it is {what}", absent=True))
             elif name != SIGN_FILE_NAME:
                 got = self.fetcher.fetch(task.source, stage, found, name)
-                if got.resumed and got.read.sha256 != listed.get(
-                    name
-                ):  # a torn tail must not speak against the source
+                torn = got.resumed and got.read.sha256 != listed.get(name)
+                if torn:  # what an interruption did must not speak against the source
                     got = self.fetcher.fetch(task.source, stage, found, name, afresh=True)
                 fetched.append(got)
         return fetched, absent
@@ -265,16 +264,15 @@ def hash_list_sha256(sign_file: SignFile) -> str:
 
 
 def is_replay(other_query: str | None, other_place: str, query_id: str | None, place: str) -> bool:
-    """True where the same hash list at another place is a finding: another query, or none to tell by.
+    """True where the same hash list at another place claims to be another query.
 
-    The same query in another bucket, or as an import, is a copy that does not pretend to be anything else.
+    The same query in another bucket, or a copy whose path claims no query, pretends to nothing (the latter has
+    the finding ``path_nonstandard``).
     """
     other, here = parse_query_path(other_place), parse_query_path(place)
     if other is not None and here is not None:
         return other != here
-    if other_query is None or query_id is None:
-        return not other_place.endswith(place)
-    return other_query != query_id
+    return other_query is not None and query_id is not None and other_query != query_id
 
 
 def execution_time(examination: Examination, observed: Sequence[ObservedFile]) -> datetime | None:
@@ -301,7 +299,8 @@ def _missing(delivery: Delivery, sign: Fetched | None) -> str:
     except (SignFileInvalidError, SignFileUnsupportedError):
         return ""
     there = {delivery.name_of(found) for found in delivery.objects}
-    return ", ".join(f.name for f in sign_file.files[:1000] if f.name not in there)
+    missing = [f.name for f in sign_file.files if f.name not in there]
+    return ", ".join(missing[:100])
 
 
 def _file(fetched: Fetched, folder: str, listed: dict[str, str], examination: Examination) -> EvidenceFile:

@@ -5,6 +5,7 @@ An alert is raised when an item shows a reason or finding that it did not show b
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -54,6 +55,17 @@ def source_alert(evidence: Evidence, finding: str, detail: str, at: datetime) ->
         title=f"{finding} ({evidence.query_id or evidence.id})",
         text=f"Evidence {evidence.id}, source {evidence.source}, {printable(evidence.prefix)}\n{detail}\n"
         f"What was archived stands. See: archiver show {evidence.id}",
+    )
+
+
+def stray_alert(evidence: Evidence, strays: Sequence[str]) -> Alert:
+    """The alert that something lies in an item's folder that was never acquired: once for the same things."""
+    shown = "\n".join(printable(stray) for stray in strays[:20])
+    identity = hashlib.sha256("\0".join(strays).encode("utf-8", "surrogateescape")).hexdigest()
+    return Alert(
+        cause=f"stray:{evidence.id}:{identity}",
+        title=f"stray in the archive ({evidence.query_id or evidence.id})",
+        text=f"Evidence {evidence.id}, {printable(evidence.path)}: not acquired, and there now:\n{shown}",
     )
 
 

@@ -6,7 +6,7 @@ What is due first comes first. Budgets end a pass between items; what was record
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,10 +18,10 @@ from archiver.domain.due import next_audit
 from archiver.domain.paths import KEYS_FOLDER
 from archiver.domain.records import Alert, EvidenceRecord, Selection
 from archiver.domain.text import printable
-from archiver.domain.verdict import Check, CheckResult, Reason, Verdict
+from archiver.domain.verdict import Check, CheckResult, Finding, Reason, Verdict
 from archiver.errors import StoppedError
 from archiver.ports import Clock, Ledger, Progress, ShouldStop
-from archiver.work.alerts import alert_for
+from archiver.work.alerts import alert_for, stray_alert
 from archiver.work.inspect import Inspection, Inspector
 from archiver.work.items import Item, Tally, Tell, Trouble, Troubles, item_of
 from archiver.work.pool import in_order
@@ -70,6 +70,8 @@ class Audit:
     reverify_after: timedelta
     repairer: Repairer | None = None
     occasion: str = "audit"
+    region_of: Callable[[str], str | None] = lambda _source: None
+    """The Region that a source is configured for."""
 
     def run(self, selection: Selection, tell: Tell, budget: Budget, *, due_first: bool) -> AuditResult:
         """One pass over *selection*, the longest due first or in order of acquisition.
@@ -161,9 +163,12 @@ class _Pass:
         alerts: list[Alert] = []
         for inspection in finished:
             entry = self._entry(inspection, self._audit.occasion)
-            before = (*inspection.record.state.reasons, *inspection.record.state.findings)
+            before: list[str] = [*inspection.record.state.reasons, *inspection.record.state.findings]
             evidence = inspection.record.evidence
             entries.append(entry)
+            if inspection.strays:  # told as what they are: a file that came later is news where others lay before
+                before.append(Finding.UNLISTED_FILE)
+                alerts.append(stray_alert(evidence, inspection.strays))
             alerts += alert_for(evidence, inspection.judgement, before, self._audit.occasion, entry.at)
         if entries:
             self._audit.ledger.journal.record(entries, alerts)
@@ -187,7 +192,11 @@ class _Pass:
         if repairer is None or not (inspection.altered or inspection.altered_keys):
             return inspection
         evidence = inspection.record.evidence
-        outcome = repairer.repair(inspection)
+        try:
+            outcome = repairer.repair(inspection)
+        except StoppedError:
+            self._result.stopped_by = "signal"
+            return inspection
         if outcome.trouble:
             self._result.troubles.add(Trouble(evidence.source, evidence.prefix, outcome.trouble, outcome.remedy))
             return inspection

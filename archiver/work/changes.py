@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from archiver.domain.custody import DeliveryVanished, SourceObserved
+from archiver.domain.custody import DeliveryVanished, SourceObserved, SourceRestored
 from archiver.domain.delivery import Delivery
 from archiver.domain.evidence import Evidence, FileRole, Origin
 from archiver.domain.folders import deliveries
@@ -16,6 +16,7 @@ from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Finding
 from archiver.ports import Clock, Deliveries, EvidenceIndex, Journal, Source
+from archiver.work.acquire import is_replay
 from archiver.work.alerts import source_alert
 
 _MAYBE: Final = 10_000
@@ -88,6 +89,24 @@ class Watch:
         detail = f"the source holds other bytes now: revision {revision}"
         self._record(evidence_id, Finding.SOURCE_CHANGED, detail, alert=False)
 
+    def replayed(self, evidence: Evidence) -> None:
+        """Marks the items that *evidence* repeats: the order of arrival does not tell which of them is the copy.
+
+        The alert of *evidence* names them all.
+        """
+        assert evidence.hash_list_sha256 is not None, "what has no hash list repeats none"  # noqa: S101
+        detail = f"the same hash list stands under another query ID: {evidence.source}/{printable(evidence.prefix)}"
+        for other, query, place in self.evidence.same_hash_list(evidence.hash_list_sha256):
+            if other == evidence.id or not is_replay(query, place, evidence.query_id, evidence.prefix):
+                continue
+            if Finding.REPLAYED_HASH_LIST not in self.evidence.get(other).state.findings:
+                self._record(other, Finding.REPLAYED_HASH_LIST, detail, alert=False)
+
+    def returned(self, known: KnownDelivery) -> None:
+        """What was reported as deleted is at its source again, as it was."""
+        assert known.evidence_id is not None, "only archived deliveries are reported as deleted"  # noqa: S101
+        self.journal.record([SourceRestored(at=self.clock(), id=known.evidence_id)])
+
     def missing(self, source: Source, candidates: Iterable[KnownDelivery]) -> int:
         """Those of *candidates* that a look at their own prefix does not find either; how many that were.
 
@@ -95,11 +114,19 @@ class Watch:
         """
         gone = 0
         for known in candidates:
+            if not self._came_from(source, known):
+                continue
             if any(d.prefix == known.prefix for d in deliveries(source.objects(known.prefix))):
                 continue
             gone += 1
             self._gone(source, known)
         return gone
+
+    def _came_from(self, source: Source, known: KnownDelivery) -> bool:
+        """False for what was imported, or acquired while the source pointed elsewhere: it cannot be missed here."""
+        if known.evidence_id is None:
+            return True
+        return self.evidence.get(known.evidence_id).evidence.source_url == source.url
 
     def _gone(self, source: Source, known: KnownDelivery) -> None:
         now = self.clock()

@@ -6,18 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Final
 
 from archiver.domain.delivery import Delivery
 from archiver.domain.folders import deliveries
 from archiver.errors import MediumError, SourceError, StoppedError
 from archiver.ports import ShouldStop, Source
-from archiver.work.intake import Intake, IntakeResult, Tools
+from archiver.work.intake import Intake, IntakeResult, Tools, batches
 from archiver.work.items import Tell, Trouble
 from archiver.work.verify import named_folder
-
-_BATCH: Final = 256
 
 Rebase = Callable[[str], Source]
 """A folder above (a path, "" for the file system's root) -> the source that has its keys below it."""
@@ -60,7 +56,7 @@ class Import:
         before = result.discovered
         intakes: dict[str, Intake] = {}
         try:
-            while batch := list(islice(found, _BATCH)):
+            for batch in batches(found):
                 for delivery in batch:
                     if self.should_stop():
                         raise StoppedError("stopped while importing")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from archiver.domain.delivery import parse_query_path
-from archiver.domain.evidence import EvidenceFile, FileRole
+from archiver.domain.evidence import EvidenceFile, EvidenceState, FileRole
 from archiver.domain.keys import HeldKey
 from archiver.domain.limits import CHUNK_BYTES
 from archiver.domain.records import EvidenceRecord
@@ -53,13 +53,17 @@ class FolderState:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found. ``altered``: files to repair; ``altered_keys``: archive paths of key files to repair."""
+    """What was found. ``altered``: files to repair; ``altered_keys``: archive paths of key files to repair.
+
+    ``strays``: what lies in the item's folder and was never acquired.
+    """
 
     record: EvidenceRecord
     judgement: Judgement
     key: HeldKey | None
     altered: tuple[FileState, ...]
     altered_keys: tuple[str, ...]
+    strays: tuple[str, ...]
     ledger_agrees: bool
     size: int
 
@@ -94,7 +98,9 @@ class Inspector:
             same_hash_list=self._replays(record, examination),
         )
         altered_keys = self._altered_key_files(examination.key)
-        judged = _with_archive(judge(examination, observed, around), states, altered_keys, self._folder(record))
+        folder = self._folder(record)
+        judged = _as_before(judge(examination, observed, around), record.state)
+        judged = _with_strays(_with_archive(judged, states, altered_keys, folder), folder.strays)
         self.progress.item(evidence.prefix)
         return Inspection(
             record=record,
@@ -102,6 +108,7 @@ class Inspector:
             key=examination.key,
             altered=tuple(state for state in states if state.altered),
             altered_keys=altered_keys,
+            strays=tuple(folder.strays),
             ledger_agrees=not disagreements,
             size=sum(state.read.size for state in states if state.read),
         )
@@ -228,13 +235,28 @@ def _with_archive(
     only_unread = set(reasons) == {Reason.READ_ERROR}
     result = CheckResult.UNKNOWN if only_unread else CheckResult.FAIL if reasons else CheckResult.PASS
     detail = "; ".join(troubles[:20]) or "every file has the SHA-256 that it was acquired with"
-    extra = [Check(Finding.UNLISTED_FILE, CheckResult.FAIL, f"stray in the archive: {s}") for s in folder.strays[:20]]
-    return judgement(
-        (*judged.reasons, *reasons),
-        (*judged.findings, *([Finding.UNLISTED_FILE] if folder.strays else [])),
-        (*judged.checks, Check("archive", result, detail), *extra),
-        judged.files,
-    )
+    checks = (*judged.checks, Check("archive", result, detail))
+    return judgement((*judged.reasons, *reasons), judged.findings, checks, judged.files)
+
+
+def _with_strays(judged: Judgement, strays: Sequence[str]) -> Judgement:
+    """Adds the finding ``unlisted_file`` for *strays*, in one check with what was unlisted at acquisition."""
+    if not strays:
+        return judged
+    said = [check.detail for check in judged.checks if check.id == Finding.UNLISTED_FILE]
+    detail = "; ".join([*said, *(f"stray in the archive: {stray}" for stray in strays[:20])])
+    others = [check for check in judged.checks if check.id != Finding.UNLISTED_FILE]
+    checks = (*others, Check(Finding.UNLISTED_FILE, CheckResult.FAIL, detail))
+    return judgement(judged.reasons, (*judged.findings, Finding.UNLISTED_FILE), checks, judged.files)
+
+
+def _as_before(judged: Judgement, state: EvidenceState) -> Judgement:
+    """A key that was listed under a false fingerprint stays a failure, though nobody lists it any more."""
+    proved = Reason.KEY_FINGERPRINT_MISMATCH in state.reasons and Reason.KEY_UNAVAILABLE in judged.reasons
+    if not proved:
+        return judged
+    reasons = (*judged.reasons, Reason.KEY_FINGERPRINT_MISMATCH)
+    return judgement(reasons, judged.findings, judged.checks, judged.files)
 
 
 def _with_ledger(judged: Judgement, disagreements: Sequence[str]) -> Judgement:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,6 +27,12 @@ from archiver.work.changes import Difference, Watch, difference
 from archiver.work.items import Tally, Tell, Trouble, Troubles, item_of
 
 _log = logging.getLogger(__name__)
+
+_BATCH: Final = 256
+"""Listed deliveries that are looked up in the ledger together."""
+
+_BATCH_OBJECTS: Final = 20_000
+"""Their objects, at most by one folder more: some 10 MB."""
 
 _RECORD_AFTER: Final = 1.0
 """Seconds that a finished acquisition waits at most for others to be recorded with it."""
@@ -49,6 +55,30 @@ class IntakeResult:
     tally: Tally = field(default_factory=Tally)
     troubles: Troubles = field(default_factory=Troubles)
     stopped: bool = False
+
+    def add(self, other: IntakeResult) -> None:
+        """Adds the figures of another source's pass."""
+        self.discovered += other.discovered
+        self.archived += other.archived
+        self.unchanged += other.unchanged
+        self.pending += other.pending
+        self.gone += other.gone
+        self.tally.add(other.tally)
+        self.troubles.extend(other.troubles)
+
+
+def batches(found: Iterable[Delivery]) -> Iterator[list[Delivery]]:
+    """*found* in batches that fit into memory, whatever lies in the folders."""
+    batch: list[Delivery] = []
+    objects = 0
+    for delivery in found:
+        batch.append(delivery)
+        objects += len(delivery.objects)
+        if len(batch) >= _BATCH or objects >= _BATCH_OBJECTS:
+            yield batch
+            batch, objects = [], 0
+    if batch:
+        yield batch
 
 
 @dataclass(frozen=True)
@@ -103,7 +133,11 @@ class Intake:
             self._running[pool.submit(self._tools.acquirer.acquire, task)] = (task, known.get(delivery.prefix))
 
     def _task(self, delivery: Delivery, known: KnownDelivery | None) -> Task | None:
-        """What is to be acquired; None where the archive holds it already, or nothing new can be fetched."""
+        """What is to be acquired; None where the archive holds it already, or nothing new can be fetched.
+
+        A delivery that was whole and has changed is taken at once as it is: with a grace time, whoever changes
+        it again in time would never be found out.
+        """
         digest, now = delivery.listing_digest, self._tools.clock()
         if known is None or known.evidence_id is None:
             first = known.first_seen_at if known else now
@@ -111,16 +145,17 @@ class Intake:
             return Task(self._source, delivery, first, until, by_import=self._by_import)
         if known.listing_digest == digest:
             if known.gone:
-                self._ledger.deliveries.note(self._source.name, [replace(known, gone=False)])
+                self.watch.returned(known)
             return None
         evidence = self._ledger.evidence.get(known.evidence_id).evidence
         change = difference(evidence, delivery)
         if not change.content:
+            if known.gone:
+                self.watch.returned(known)
             self._unfetched(replace(known, gone=False, listing_digest=digest), change)
             return None
         noticed = (Finding.SOURCE_CHANGED, f"after revision {known.revision} was acquired: {change}")
-        until = self._grace_until(delivery, now) if self._source.times_are_observed else None
-        return Task(self._source, delivery, now, until, known.revision + 1, [noticed], self._by_import)
+        return Task(self._source, delivery, now, None, known.revision + 1, [noticed], self._by_import)
 
     def _unfetched(self, known: KnownDelivery, change: Difference) -> None:
         """The folder changed, and nothing that a signature can cover did."""
@@ -134,9 +169,9 @@ class Intake:
         """Grace counts from our first sight, or from the last arrival where the store says that was earlier."""
         if self._grace is None:
             return None
+        start = min(first_seen, self._tools.clock())  # the clock may have stood ahead
         newest = delivery.newest
-        start = min(first_seen, newest) if newest and self._source.times_are_observed else first_seen
-        return start + self._grace
+        return (min(start, newest) if newest and self._source.times_are_observed else start) + self._grace
 
     def drain(self) -> None:
         """Waits for all that was started and records it. Raises StoreError, LedgerError."""
@@ -227,5 +262,7 @@ class Intake:
             self._result.tally.count(entry.judgement.verdict, entry.evidence.size)
             if known is not None and known.evidence_id is not None:
                 self.watch.superseded(known.evidence_id, entry.evidence.revision)
+            if Finding.REPLAYED_HASH_LIST in entry.judgement.findings:
+                self.watch.replayed(entry.evidence)
             self._tools.progress.item(entry.evidence.prefix)
             self._tell(item_of(entry.evidence, entry.judgement))

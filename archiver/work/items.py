@@ -60,6 +60,13 @@ class Tally:
             self.indeterminate += 1
         self.size += size
 
+    def add(self, other: Tally) -> None:
+        """Adds the counts of another pass."""
+        self.verified += other.verified
+        self.failed += other.failed
+        self.indeterminate += other.indeterminate
+        self.size += other.size
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:

@@ -187,12 +187,15 @@ class KeyRing:
 
     def find(self, sign_file: SignFile, source_region: str | None) -> Sequence[HeldKey]:
         """Every key known by the sign file's fingerprint; asks *source_region*, then the claimed one."""
-        fingerprint = sign_file.claims.fingerprint
+        claims = sign_file.claims
+        return self.seek(claims.fingerprint, (source_region, claims.region), claims.query_complete_time)
+
+    def seek(self, fingerprint: str, regions: Sequence[str | None], about: datetime) -> Sequence[HeldKey]:
+        """Every key known by *fingerprint*; where none is on hand, *regions* are asked for the time *about*."""
         if held := self.held(fingerprint):
             return held
-        regions = dict.fromkeys(r for r in (self.ask_first, source_region, sign_file.claims.region) if r)
-        for region in regions:
-            self._ask(region, sign_file.claims.query_complete_time)
+        for region in dict.fromkeys(r for r in (self.ask_first, *regions) if r):
+            self._ask(region, about)
             if held := self.held(fingerprint):
                 return held
         return self._suspect.get(fingerprint, [])

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from archiver.domain.custody import EvidenceRepaired, RepairedFile
 from archiver.domain.delivery import SourceObject
-from archiver.domain.evidence import Evidence
+from archiver.domain.evidence import Evidence, EvidenceFile
 from archiver.domain.paths import SET_ASIDE_FOLDER
+from archiver.domain.text import printable
 from archiver.domain.times import format_time
-from archiver.errors import ArchiverError, ObjectChangedError, StoppedError, StoreFullError
+from archiver.errors import ArchiverError, ObjectChangedError, ObjectGoneError, StoppedError, StoreFullError
 from archiver.ports import Clock, Journal, Source, Stage, Store
-from archiver.work.fetch import Fetcher
+from archiver.work.fetch import Fetched, Fetcher
 from archiver.work.inspect import FileState, Inspection
 from archiver.work.keys import key_files
 
@@ -95,17 +96,30 @@ class Repairer:
         return RepairedFile(path, None, hashlib.sha256(data).hexdigest(), aside)
 
     def _file(self, evidence: Evidence, state: FileState, source: Source, stage: Stage) -> RepairedFile:
-        """One file from the source, at the very version that was acquired. Raises ArchiverError."""
+        """One file from the source: the version that was acquired, or what bears its name now. Raises ArchiverError.
+
+        The acquired SHA-256 decides; who wrote the object, and when, does not matter.
+        """
         file = state.file
-        found = SourceObject(file.origin.key, file.size, file.origin.etag, file.origin.last_modified)
-        fetched = self.fetcher.fetch(source, stage, found, file.name, afresh=True, pinned=file.origin)
+        fetched = self._fetched(file, source, stage)
         if fetched.read.sha256 != file.sha256:
             raise ObjectChangedError(
-                f"{source.url} now gives other bytes for {file.origin.key} (SHA-256 {fetched.read.sha256})",
-                "Import the delivery from a copy that still has the acquired SHA-256.",
+                f"{source.url} now gives other bytes for {printable(file.origin.key)} "
+                f"(SHA-256 {fetched.read.sha256}, acquired was {file.sha256})",
+                "Put a copy with the acquired SHA-256 back there, then repair again.",
             )
         aside = self.store.replace_damaged(file.path, stage, f"data:{file.name}", self._aside(evidence, file.path))
         return RepairedFile(file.path, state.read.sha256 if state.read else None, file.sha256, aside)
+
+    def _fetched(self, file: EvidenceFile, source: Source, stage: Stage) -> Fetched:
+        acquired = SourceObject(file.origin.key, file.size, file.origin.etag, file.origin.last_modified)
+        try:
+            return self.fetcher.fetch(source, stage, acquired, file.name, afresh=True, pinned=file.origin)
+        except (ObjectChangedError, ObjectGoneError):
+            now = next((o for o in source.objects(file.origin.key) if o.key == file.origin.key), None)
+            if now is None:
+                raise
+            return self.fetcher.fetch(source, stage, now, file.name, afresh=True)
 
     def _aside(self, evidence: Evidence, path: str) -> str:
         moment = format_time(self.clock()).replace(":", "")

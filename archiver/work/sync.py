@@ -9,26 +9,27 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import islice
+from threading import Lock
 from typing import Final
 
 from archiver.domain.custody import SourceFailed, SourceRecovered
 from archiver.domain.delivery import Delivery, SourceObject
 from archiver.domain.folders import deliveries
 from archiver.domain.records import Alert, SourceStatus
-from archiver.errors import MediumError, SourceError, StoppedError
+from archiver.domain.text import printable
+from archiver.errors import MediumError, SourceError, SourceUnreachableError, StoppedError
 from archiver.ports import ShouldStop, Source
 from archiver.work.changes import Roll
-from archiver.work.intake import Intake, IntakeResult, Tools
-from archiver.work.items import Tell, Trouble
+from archiver.work.intake import Intake, IntakeResult, Tools, batches
+from archiver.work.items import Item, Tell, Trouble
 
 SMALL_SOURCE: Final = 20_000
 """Objects up to which a source counts as small: 20 requests list it."""
 
-_BATCH: Final = 256
-"""Listed deliveries that are looked up in the ledger together."""
+_SOURCES_AT_ONCE: Final = 8
+"""Sources that are synced at once: none waits for a slow one, and together they have the configured threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,18 @@ class Sync:
         """
         result = IntakeResult()
         began = time.monotonic()
-        for plan in plans:
-            if self.should_stop():
-                break
-            with self.tools.ledger.locks.hold(f"sync:{plan.source.name}"):
-                self._source(plan, tell, result, since, full)
+        at_once = min(len(plans), _SOURCES_AT_ONCE) or 1
+        each = replace(self, tools=replace(self.tools, threads=max(2, self.tools.threads // at_once)))
+        one_by_one = Lock()
+
+        def told(item: Item) -> None:
+            with one_by_one:
+                tell(item)
+
+        with ThreadPoolExecutor(at_once, thread_name_prefix="source") as pool:
+            passes = [pool.submit(each._source, plan, told, since, full) for plan in plans]
+        for done in passes:
+            result.add(done.result())
         ring = self.tools.acquirer.ring
         for region, trouble in ring.troubles.items():
             result.troubles.add(Trouble("", "", f"public keys of {region}: {trouble}", trouble.remedy))
@@ -69,7 +77,14 @@ class Sync:
         result.stopped = self.should_stop()
         return result
 
-    def _source(self, plan: Plan, tell: Tell, result: IntakeResult, since: date | None, full: bool) -> None:
+    def _source(self, plan: Plan, tell: Tell, since: date | None, full: bool) -> IntakeResult:
+        result = IntakeResult()
+        if not self.should_stop():
+            with self.tools.ledger.locks.hold(f"sync:{plan.source.name}"):
+                self._held_source(plan, tell, result, since, full)
+        return result
+
+    def _held_source(self, plan: Plan, tell: Tell, result: IntakeResult, since: date | None, full: bool) -> None:
         name, ledger = plan.source.name, self.tools.ledger
         status = ledger.deliveries.status(name)
         try:
@@ -130,12 +145,23 @@ class _Pass:
     def _scope(self, pool: ThreadPoolExecutor, prefix: str) -> None:
         """Everything below *prefix*, and then what the ledger knows there and the listing did not show."""
         roll = Roll(self._deliveries.archived_below(self._source.name, prefix))
-        found = deliveries(self._counted(self._source.objects(prefix)))
-        while batch := list(islice(found, _BATCH)):
+        before = self._listed
+        for batch in batches(deliveries(self._counted(self._source.objects(prefix)))):
             self._intake.take(pool, batch)
             for delivery in batch:
                 roll.present(delivery.prefix)
+        if self._listed == before and prefix == "" and not self._source.times_are_observed:
+            self._not_mounted(roll)
         self._result.gone += self._intake.watch.missing(self._source, roll.absent())
+
+    def _not_mounted(self, roll: Roll) -> None:
+        """An empty folder where deliveries were is a disk that is not there, sooner than a thousand deletions."""
+        missed = next(roll.absent(), None)
+        if missed is not None:
+            raise SourceUnreachableError(
+                f"{self._source.url} is empty, and {printable(missed.prefix)} was acquired from it, at least",
+                "Mount what belongs there. If all was deleted on purpose, take the source out of the configuration.",
+            )
 
     def _counted(self, objects: Iterator[SourceObject]) -> Iterator[SourceObject]:
         for found in objects:

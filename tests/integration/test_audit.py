@@ -176,9 +176,12 @@ def test_a_stray_is_a_finding_and_told_once(home, held, make):
     ran = home.run("audit", "--all", "--json", status=0).json
     assert ran["verified"] == 1
     assert len(home.alerts()) == 1
-    assert "unlisted_file" in home.alerts()[0]
+    assert "stray in the archive" in home.alerts()[0]
     audit(home, status=0)
     assert len(home.alerts()) == 1
+    (held / "another").write_bytes(b"?")
+    audit(home, status=0)
+    assert len(home.alerts()) == 2, "a stray is news where another lay before"
 
 
 def test_what_failed_at_its_acquisition_is_not_altered_for_that(home, key):

@@ -52,9 +52,10 @@ def test_a_sync_says_in_one_line_what_came_of_it_and_in_others_what_is_wrong(sit
     assert (item["log_level"], item["event"], item["prefix"]) == ("error", "failed", failed)
     assert "hash_mismatch" in item["why"]
     assert summary["log_level"] == "warning"
-    assert {n: summary[n] for n in ("event", "source", "discovered", "archived", "verified", "failed", "errors")} == {
+    said = ("event", "sources", "discovered", "archived", "verified", "failed", "errors")
+    assert {name: summary[name] for name in said} == {
         "event": "synced",
-        "source": "src",
+        "sources": "src",
         "discovered": 2,
         "archived": 2,
         "verified": 1,
@@ -127,6 +128,6 @@ def test_an_altered_item_is_not_judged_again_at_every_pass(site: Site, app: App)
     app.audit().run(Selection(), lambda _: None, Budget(), due_first=False)
     assert site.verdicts() == ["failed"]
     site.import_key()
-    evidence, keys = app.ledger.evidence, app.ledger.keys
+    evidence = app.ledger.evidence
     assert [r.evidence.prefix for r in evidence.awaiting_key()] == [prefix]
-    assert rejudge(evidence, keys, app.audit(occasion="key"), lambda _: None) is None
+    assert rejudge(evidence, app.audit(occasion="key"), lambda _: None) is None

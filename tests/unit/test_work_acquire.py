@@ -22,7 +22,8 @@ def place(account: str = "111122223333", day: str = "2026/11/04", query: str = O
         (place(query=TWO), True),
         (place(account="444455556666"), True),
         (place(day="2026/11/05"), True),
-        ("home/someone/download/", True),
+        ("home/someone/download/", False),
+        (f"home/someone/{TWO}/", True),
     ],
 )
 def test_a_copy_is_told_by_account_day_and_query(other: str, replay: bool) -> None:
@@ -32,4 +33,3 @@ def test_a_copy_is_told_by_account_day_and_query(other: str, replay: bool) -> No
 
 def test_the_same_folder_without_a_canonical_path_is_no_copy_of_itself() -> None:
     assert not is_replay(None, "import/home/someone/download/", None, "home/someone/download/")
-    assert is_replay(None, "import/home/someone/other/", None, "home/someone/download/")

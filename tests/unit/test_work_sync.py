@@ -67,6 +67,7 @@ def test_since_reaches_further_back(app, home, key):
 
 
 def test_what_is_outside_of_the_window_is_not_called_deleted(app, home, key):
+    (home.tree / "README").write_text("not empty: an empty folder is a disk that is not mounted")
     for path in home.tree.rglob("result_*"):
         path.unlink()
     assert sync(app).gone == 1, "the one within the window"
