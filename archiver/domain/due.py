@@ -12,8 +12,8 @@ _EARLIEST: Final = 0.70
 _LATEST: Final = 0.95
 """An item comes due somewhere in this part of ``reverify_after``, which leaves time to get round to it."""
 
-RETRY_INDETERMINATE: Final = timedelta(hours=1)
-"""What could not be judged is tried again soon: a key may come, a medium may answer."""
+RETRY_INDETERMINATE: Final = timedelta(hours=6)
+"""What could not be judged is read again soon: a medium may answer. Keys are looked for at every sync besides."""
 
 
 def next_audit(evidence_id: str, judged_at: datetime, verdict: Verdict, reverify_after: timedelta) -> datetime:

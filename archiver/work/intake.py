@@ -111,6 +111,7 @@ class Intake:
         self.watch = Watch(tools.ledger.deliveries, tools.ledger.evidence, tools.ledger.journal, tools.clock)
         self._running: dict[Future[_Outcome], tuple[Task, KnownDelivery | None]] = {}
         self._finished: list[tuple[EvidenceAcquired, KnownDelivery | None]] = []
+        self._seen: list[DeliverySeen] = []
         self._recorded_at = time.monotonic()
         self._fatal: ArchiverError | None = None
 
@@ -186,7 +187,10 @@ class Intake:
         for future in done:
             task, known = self._running.pop(future)
             self._outcome(future, task, known)
-        if len(self._finished) >= _RECORD_MOST or time.monotonic() - self._recorded_at > _RECORD_AFTER:
+        if (
+            len(self._finished) + len(self._seen) >= _RECORD_MOST
+            or time.monotonic() - self._recorded_at > _RECORD_AFTER
+        ):
             self._record()
 
     def _outcome(self, future: Future[_Outcome], task: Task, known: KnownDelivery | None) -> None:
@@ -226,7 +230,7 @@ class Intake:
                 size=delivery.size,
                 waiting_for=printable(outcome.waiting_for),
             )
-            self._ledger.journal.record([seen])
+            self._seen.append(seen)
 
     def _held(self, task: Task, known: KnownDelivery | None, outcome: AlreadyHeld) -> None:
         """Rewritten with the same bytes, or back to what an earlier revision held."""
@@ -249,7 +253,10 @@ class Intake:
     def _record(self) -> None:
         """Everything in *finished*, in one transaction: it is on disk, now it is evidence."""
         finished, self._finished = self._finished, []
+        seen, self._seen = self._seen, []
         self._recorded_at = time.monotonic()
+        if seen:
+            self._ledger.journal.record(seen)
         if not finished:
             return
         alerts: list[Alert] = []
