@@ -9,9 +9,11 @@ Answers are given in order, one a request; a request beyond them gets status 599
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +25,7 @@ import pytest
 class Answer:
     """``stated_length``: the Content-Length that is claimed, None: the true one; ``no_length``: not sent at all.
 
-    ``reset``: end by TCP reset.
+    ``reset``: end by TCP reset. ``pause``: seconds after each byte of the body.
     """
 
     status: int = 200
@@ -32,6 +34,7 @@ class Answer:
     stated_length: int | None = None
     reset: bool = False
     no_length: bool = False
+    pause: float = 0
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,11 @@ class HostileServer:
             handler.send_header(name, value)
         handler.send_header("Connection", "close")
         handler.end_headers()
-        handler.wfile.write(answer.body)
         handler.close_connection = True
+        if answer.pause:
+            _drip(handler, answer)
+        else:
+            handler.wfile.write(answer.body)
         if answer.reset:
             handler.wfile.flush()
             linger = struct.pack("ii", 1, 0)
@@ -102,6 +108,13 @@ class HostileServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _drip(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
+    with contextlib.suppress(ConnectionError):  # who asked has given up
+        for byte in answer.body:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(answer.pause)
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,12 @@ from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.response import StreamingBody
-
 from archiver.adapters.aws.errors import Doing, translated
 from archiver.adapters.aws.layout import Layout
 from archiver.adapters.aws.session import AwsAccess, utc_now
+from archiver.adapters.aws.stream import S3Stream
 from archiver.domain.delivery import SourceObject
 from archiver.domain.evidence import Origin
-from archiver.domain.limits import CHUNK_BYTES
 from archiver.domain.text import printable
 from archiver.errors import ObjectChangedError, SourceUnreachableError
 from archiver.ports import Clock
@@ -130,7 +128,7 @@ class S3Source:
             yield page
 
     @contextmanager
-    def open(self, found: SourceObject, offset: int = 0, pinned: Origin | None = None) -> Iterator[_S3Stream]:
+    def open(self, found: SourceObject, offset: int = 0, pinned: Origin | None = None) -> Iterator[S3Stream]:
         """See the port. ``If-Match`` is sent and what comes back is checked too: some stores ignore it."""
         shown = f"s3://{self._bucket}/{printable(found.key, 300)}"
         if offset > found.size or (pinned is not None and pinned.etag != found.etag):
@@ -145,12 +143,9 @@ class S3Source:
         with translated(doing):
             answer: Mapping[str, Any] = client.get_object(**request)
         received_at = self._clock()
-        body = answer["Body"]
-        try:
+        with answer["Body"] as body:
             begins = _check(answer, found, start, version, shown)
-            yield _S3Stream(body, _origin(found, answer, received_at), offset - begins, found.size - offset, doing)
-        finally:
-            body.close()
+            yield S3Stream(body, _origin(found, answer, received_at), offset - begins, found.size - offset, doing)
 
 
 def _request(bucket: str, found: SourceObject, start: int, version: str | None) -> Any:
@@ -217,40 +212,3 @@ def _clock_offset(stated: str | None, received_at: datetime) -> int | None:
     if theirs.tzinfo is None:
         return None
     return round((theirs - received_at).total_seconds() * 1000)
-
-
-class _S3Stream:
-    """Implements :class:`archiver.ports.ObjectStream`: drops *skip* bytes, then gives *wanted*, no more, no less."""
-
-    def __init__(self, body: StreamingBody, origin: Origin, skip: int, wanted: int, doing: Doing) -> None:
-        self._body = body
-        self._origin = origin
-        self._skip = skip
-        self._wanted = wanted
-        self._doing = doing
-
-    @property
-    def origin(self) -> Origin:
-        """See the port."""
-        return self._origin
-
-    def chunks(self) -> Iterator[bytes]:
-        """See the port. Bytes as they are stored: a ``Content-Encoding`` is not undone."""
-        left = self._wanted
-        while chunk := self._read():
-            if self._skip:
-                dropped = min(self._skip, len(chunk))
-                self._skip -= dropped
-                chunk = chunk[dropped:]
-            left -= len(chunk)
-            if left < 0:
-                raise SourceUnreachableError(f"cannot {self._doing.what}: more bytes came than were listed")
-            if chunk:
-                yield chunk
-        if left or self._skip:
-            raise SourceUnreachableError(f"cannot {self._doing.what}: it ended {left} bytes short")
-
-    def _read(self) -> bytes:
-        with translated(self._doing):
-            chunk: bytes = self._body.read(CHUNK_BYTES)
-            return chunk

@@ -38,7 +38,9 @@ ROLE_SESSION_NAME: Final = "cloudtrail-evidence-archiver"
 Service = Literal["s3", "cloudtrail", "sts"]
 
 _CONNECT_SECONDS: Final = 5
-_READ_SECONDS: Final = 20
+_READ_SECONDS: Final = 10
+"""Longest silence of a server: a command that is asked to stop waits no longer for one."""
+
 _CALLER_ASKED_AGAIN_SECONDS: Final = 600
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
