@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:  # pydantic and structlog take longer to import than ``--help`` to answer
     from archiver.ports import Progress, ShouldStop
     from archiver.settings import Settings
+
+ENDING_SECONDS: Final = 9.0
+"""From the first SIGTERM or SIGINT to the end, however things stand: what is on disk is always crash-safe."""
+
+_STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(slots=True)
@@ -60,10 +69,15 @@ class Cli:
     def catch_signals(self) -> ShouldStop:
         """From now on the first SIGTERM or SIGINT only asks to stop; a second SIGINT interrupts at once.
 
-        For commands that look at the answer between chunks and items. Main thread only.
+        For commands that look at the answer between chunks and items. One that has not ended ``ENDING_SECONDS``
+        after the first signal is broken off. Main thread only; ``run`` has its own way (``archiver.daemon.signals``).
         """
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
+        reader, writer = socket.socketpair()
+        writer.setblocking(False)
+        threading.Thread(target=_break_off, args=(reader, writer), name="signals", daemon=True).start()
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        for number in _STOPPING:
+            signal.signal(number, self._on_signal)
         return self.stop.is_set
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
@@ -74,6 +88,20 @@ class Cli:
             if sys.stderr.isatty() and self.verbosity >= 0:
                 os.write(sys.stderr.fileno(), b"\narchiver: stopping in good order; press again to break off\n")
         self.stop.set()
+
+
+def _break_off(reader: socket.socket, _writer: socket.socket) -> None:
+    """Ends the process some time after the first signal. A thread: it sees the signal whatever the others hang in.
+
+    It keeps both ends open. The status is what a shell gives a process that died of that signal.
+    """
+    number = next(n for data in iter(lambda: reader.recv(64), b"") for n in data if n in _STOPPING)
+    time.sleep(ENDING_SECONDS)
+    name = signal.Signals(number).name
+    line = f"archiver: broken off {ENDING_SECONDS:g} s after {name}, for it hangs; what was done before stands\n"
+    if select.select((), (2,), (), 0)[1]:  # a pipe that nobody empties may be what it hangs in
+        os.write(2, line.encode())
+    os._exit(128 + number)
 
 
 pass_cli = click.make_pass_decorator(Cli, ensure=True)

@@ -141,6 +141,24 @@ def test_interrupts(home, key, slow_s3, times, status):
     assert home.run("sync", "--json", status=3).json["archived"] == 1
 
 
+def test_a_sync_that_hangs_is_broken_off_and_the_next_goes_on(home, key, slow_s3):
+    home.configure({"name": "prod", "url": "s3://slow-bucket", "region": "us-east-1", "endpoint_url": slow_s3.url})
+    prefix, files = home.sample(key)
+    for name, data in files.items():
+        slow_s3.objects[prefix + name] = data
+    slow_s3.hold(prefix + "result_sign.json", after=0)
+    soon = "from archiver.cli import context, main; context.ENDING_SECONDS = 0.5; main.main()"
+    command = [sys.executable, "-c", soon, "sync"]
+    process = subprocess.Popen(command, cwd=home.root, env=home.environ, text=True, stderr=subprocess.PIPE)
+    assert slow_s3.holding.wait(30)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 143, err
+    assert "broken off" in err
+    slow_s3.release()
+    assert home.run("sync", "--json", status=3).json["archived"] == 1
+
+
 def test_a_place_that_is_no_folder(home, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     home.configure({"name": "prod", "url": (tmp_path / "file").as_uri()})

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
-import signal
 import subprocess
 import sys
 import textwrap
@@ -212,24 +210,45 @@ def test_settings_are_read_once_and_again_on_request(tmp_path: Path) -> None:
     assert cli.read_settings().workers.threads == 2
 
 
-@pytest.fixture
-def own_handlers() -> object:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+def signalled(body: str) -> subprocess.CompletedProcess[str]:
+    """*body* in a process of its own, in which ``cli`` catches signals and ``kill`` sends one."""
+    lines = (
+        "import os, signal, socket, sys",
+        "from archiver.cli import context",
+        "def kill(number): os.kill(os.getpid(), number)",
+        "cli = context.Cli(environ={})",
+        body,
+    )
+    command = [sys.executable, "-c", "\n".join(lines)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=ROOT, check=False)
 
 
-@pytest.mark.usefixtures("own_handlers")
 def test_the_first_signal_asks_and_the_second_interrupt_insists() -> None:
-    cli = Cli(environ={})
-    should_stop = cli.catch_signals()
-    assert not should_stop()
-    os.kill(os.getpid(), signal.SIGTERM)
-    assert should_stop()
-    os.kill(os.getpid(), signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
+    ran = signalled("""
+should_stop = cli.catch_signals()
+assert not should_stop()
+kill(signal.SIGTERM)
+assert should_stop()
+kill(signal.SIGTERM)
+try:
+    kill(signal.SIGINT)
+except KeyboardInterrupt:
+    sys.exit(7)
+""")
+    assert (ran.returncode, ran.stderr) == (7, "")
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_command_that_hangs_is_broken_off(name: str, status: int) -> None:
+    ran = signalled(f"""
+context.ENDING_SECONDS = 0.2
+cli.catch_signals()
+kill(signal.{name})
+ours, theirs = socket.socketpair()
+ours.recv(1)
+""")
+    assert ran.returncode == status
+    assert ran.stderr == f"archiver: broken off 0.2 s after {name}, for it hangs; what was done before stands\n"
 
 
 def test_every_command_of_the_group_is_lazy() -> None:
