@@ -87,7 +87,9 @@ def _selection(app: App, everything: bool, ids: Sequence[str], sample: str | Non
             raise UsageError(f"--sample {sample}: {error}") from error
     if everything:
         return Selection(), False
-    return Selection(due_at=utc_now()), True
+    with app.ledger.locks.hold("audit"):  # what another audit judges until it ends is not judged ahead of the clock
+        now = utc_now()
+    return Selection(due_at=now, judged_before=now - app.settings.audit.reverify_after), True
 
 
 def _budget(max_bytes: str | None, max_time: str | None) -> Budget:

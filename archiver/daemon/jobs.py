@@ -66,7 +66,9 @@ def audit(app: App, log: FilteringBoundLogger) -> None:
         log.info("another process audits")
         return
     budget = Budget(max_time=app.settings.audit.max_time)
-    result = app.audit().run(Selection(due_at=utc_now()), _teller(log), budget, due_first=True)
+    now = utc_now()
+    due = Selection(due_at=now, judged_before=now - app.settings.audit.reverify_after)
+    result = app.audit().run(due, _teller(log), budget, due_first=True)
     _log_troubles(log, result.troubles)
     _summary(log, "audited", result.tally, result.troubles, **_audit_counts(result))
 

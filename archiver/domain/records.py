@@ -56,7 +56,9 @@ class EvidenceRecord:
 class Selection:
     """Which items: every condition that is not None must hold. ``since``/``until``: acquired_at, half open.
 
-    ``id_range``: from the first ID up to but without the second. ``due_at``: next_audit_at at or before it.
+    ``id_range``: from the first ID up to but without the second. ``due_at``: next_audit_at at or before it, or
+    last judged after it, by a clock that stood ahead, or last judged at or before ``judged_before``, whatever
+    next_audit_at says. ``judged_before`` alone is no condition.
     """
 
     ids: Sequence[str] | None = None
@@ -67,6 +69,7 @@ class Selection:
     until: datetime | None = None
     id_range: tuple[str, str] | None = None
     due_at: datetime | None = None
+    judged_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -442,6 +442,36 @@ def test_an_alert_waits_until_it_is_delivered(ledger: SqlLedger) -> None:
     assert ledger.outbox.due(START + 9 * DAY) == []
 
 
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "cause = x'00'",
+        "title = CAST(x'ff' AS TEXT)",
+        "text = x'00'",
+        "created_at = 'yesterday'",
+        "attempts = 'x'",
+        "attempts = -1",
+        "refused = '{'",
+        "refused = '[1]'",
+        "created_at = '', next_try_at = 'some time'",
+        "created_at = '', next_try_at = '9999-12-31T00:00:00.000000Z'",
+    ],
+)
+def test_an_alert_that_cannot_be_read_is_told_of_and_keeps_no_other_back(
+    sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace, garbage: str
+) -> None:
+    sqlite_ledger.journal.record([started(1)], [Alert(name, "title", "text") for name in "abc"])
+    sqlite_place.forge(f"UPDATE alerts SET {garbage} WHERE cause = 'b'")
+    first, broken, last = sqlite_ledger.outbox.due(START)
+    assert (first.alert.cause, last.alert.cause) == ("a", "c")
+    assert broken.alert.title == f"alert {broken.id} was made unreadable in the ledger"
+    assert "of table alerts cannot be read" in broken.alert.text
+    sqlite_ledger.outbox.failed(broken.id, ["urls[1] json://host"], START + timedelta(minutes=1))
+    assert [queued.id for queued in sqlite_ledger.outbox.due(START)] == [first.id, last.id]
+    sqlite_ledger.outbox.delivered(broken.id, START)
+    assert [queued.id for queued in sqlite_ledger.outbox.due(START + DAY)] == [first.id, last.id]
+
+
 def test_at_most_a_hundred_alerts_at_once_and_none_without_an_entry_is_lost(ledger: SqlLedger) -> None:
     ledger.journal.record([], [Alert(f"{number:03}", "title", "text") for number in range(150)])
     due = ledger.outbox.due(START + 36500 * DAY)

@@ -25,6 +25,16 @@ ASKED: list[tuple[str, Callable[[SqlLedger], Any]]] = [
     ),
     ("ix_evidence_state_next_audit_at", lambda ledger: list(ledger.evidence.select(EVERY, True))),
     (
+        "ix_evidence_state_judged_at",
+        lambda ledger: list(ledger.evidence.select(Selection(due_at=START - DAY, judged_before=START - DAY), True)),
+    ),
+    (
+        "ix_evidence_state_judged_at",
+        lambda ledger: list(
+            ledger.evidence.select(Selection(due_at=START + DAY / 2, judged_before=START + DAY / 2), True)
+        ),
+    ),
+    (
         "ix_evidence_state_verdict",
         lambda ledger: next(ledger.evidence.select(Selection(verdict=Verdict.FAILED, source="prod")), 0),
     ),

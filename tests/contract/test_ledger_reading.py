@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from archiver.adapters.ledger.database import SqlLedger
+from archiver.adapters.ledger.database import SqlLedger, open_ledger
+from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import DeliverySeen
-from archiver.domain.due import sample_range
+from archiver.domain.due import next_audit, sample_range
 from archiver.domain.records import Selection, Totals
 from archiver.domain.verdict import Reason, Verdict
-from archiver.errors import UnknownEvidenceError
-from tests.support.ledgers import DAY, START, acquired, item, told, verified
+from archiver.errors import LedgerError, UnknownEvidenceError
+from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item, told, verified
 
 
 def numbers(ledger: SqlLedger, oldest_due_first: bool = False, **conditions: object) -> list[int]:
@@ -37,6 +41,17 @@ def stocked(ledger: SqlLedger) -> SqlLedger:
     return ledger
 
 
+@pytest.fixture(scope="module")
+def sqlite_walks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlLedger]:
+    """A SQLite ledger with item 1, for many examples in turn."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('walks')}/ledger.db"
+    upgrade(url, ACTOR, START)
+    opened = open_ledger(url, ACTOR)
+    opened.journal.record([acquired(item(1))])
+    yield opened
+    opened.close()
+
+
 def test_items_come_by_time_of_acquisition_or_by_due_time(stocked: SqlLedger) -> None:
     assert numbers(stocked) == list(range(10))
     assert numbers(stocked, oldest_due_first=True) == list(reversed(range(10)))
@@ -58,13 +73,15 @@ def test_items_come_by_time_of_acquisition_or_by_due_time(stocked: SqlLedger) ->
         ({"account": "1" * 12, "since": START + timedelta(minutes=1), "until": START + timedelta(minutes=6)}, [2, 4]),
         ({"due_at": START + 92 * DAY}, [8, 9]),
         ({"ids": []}, []),
-        ({"ids": [item(7).id, item(1).id, item(7).id, "unknown"]}, []),
+        ({"ids": [item(7).id, item(1).id, item(7).id]}, []),
+        ({"ids": [item(7).id, item(4).id], "verdict": Verdict.VERIFIED}, []),
     ],
 )
 def test_every_condition_must_hold(stocked: SqlLedger, conditions: dict[str, object], expected: list[int]) -> None:
     if conditions.get("ids"):  # their IDs depend on their files: ask for real ones
         found = {int(r.evidence.acquired_at.minute): r.evidence.id for r in stocked.evidence.select(Selection())}
-        conditions, expected = {"ids": [found[7], found[1], found[7], "unknown"]}, [1, 7]
+        wanted = (7, 4) if "verdict" in conditions else (7, 1, 7)
+        conditions, expected = conditions | {"ids": [found[n] for n in wanted]}, sorted({*wanted} - {4})
     assert numbers(stocked, **conditions) == expected
 
 
@@ -77,6 +94,76 @@ def test_selected_items_are_whole(stocked: SqlLedger) -> None:
     for record in stocked.evidence.select(Selection()):
         assert record == stocked.evidence.get(record.evidence.id)
         assert len(record.evidence.files) == 1 + record.evidence.acquired_at.minute % 3
+
+
+@pytest.mark.parametrize("table", ["evidence_state", "evidence"])
+def test_a_wanted_item_without_a_row_is_told_and_never_left_out(
+    ledger: SqlLedger, ledger_place: LedgerPlace, table: str
+) -> None:
+    ledger.journal.record([acquired(item(n)) for n in (1, 2)])
+    column = "id" if table == "evidence" else "evidence_id"
+    ledger_place.forge(f"DELETE FROM {table} WHERE {column} = '{item(1).id}'")
+    wanted = Selection(ids=[item(1).id, item(2).id], verdict=Verdict.VERIFIED)
+    told_of: list[tuple[str, str]] = []
+    found = list(ledger.evidence.select(wanted, unreadable=lambda *trouble: told_of.append(trouble)))
+    assert [record.evidence.id for record in found] == [item(2).id]
+    assert told_of == [(item(1).id, f"ledger: there is no row {item(1).id} in table {table}")]
+    with pytest.raises(LedgerError, match=f"no row {item(1).id} in table {table}"):
+        list(ledger.evidence.select(wanted))
+    with pytest.raises(LedgerError if table == "evidence_state" else UnknownEvidenceError):
+        ledger.evidence.get(item(1).id)
+
+
+GARBAGE = [
+    ("files", "size", "'x'"),
+    ("files", "size", "1.5"),
+    ("files", "clock_offset_ms", "'x'"),
+    ("files", "role", "x'00'"),
+    ("files", "name", "x'00'"),
+    ("files", "name", "CAST(x'ff' AS TEXT)"),
+    ("files", "last_modified", "'0001-01-01T00:00:00.000000+23:59'"),
+    ("evidence", "revision", "'x'"),
+    ("evidence", "acquired_at", "x'00'"),
+    ("evidence", "source", "CAST(x'c3' AS TEXT)"),
+    ("evidence_state", "reasons", "'[[]]'"),
+    ("evidence_state", "reasons", "'" + "[" * 100_000 + "'"),
+    ("evidence_state", "findings", "'{}'"),
+    ("evidence_state", "next_audit_at", "x'ff'"),
+    ("evidence_state", "acquired_at", "CAST(x'ff' AS TEXT)"),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "value"), GARBAGE, ids=[f"{n}" for n, _ in enumerate(GARBAGE)])
+def test_a_row_that_sqlite_should_not_hold_is_named_and_keeps_no_other_item_back(
+    sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace, table: str, column: str, value: str
+) -> None:
+    one, other = item(1), item(2)
+    sqlite_ledger.journal.record([acquired(one), acquired(other)])
+    key = "id" if table == "evidence" else "evidence_id"
+    sqlite_place.forge(f"UPDATE {table} SET {column} = {value} WHERE {key} = '{one.id}'")
+    told_of: list[tuple[str, str]] = []
+    for selection, by_due_time in ((Selection(), False), (Selection(), True), (Selection(ids=[one.id, other.id]), 0)):
+        told_of.clear()
+        records = sqlite_ledger.evidence.select(selection, bool(by_due_time), lambda *told: told_of.append(told))
+        ids = [record.evidence.id for record in records]
+        if (table, column) == ("evidence_state", "acquired_at"):  # evidence has it too: told by disagreements
+            assert ids == [other.id, one.id] or by_due_time or selection.ids
+        else:
+            assert ids == [other.id]
+            assert one.id in told_of[0][0] + told_of[0][1]
+    assert any(f"{table}.{column}" in told for told in sqlite_ledger.evidence.disagreements(one.id))
+    if told_of:
+        with pytest.raises(LedgerError, match=f"{one.id} of table"):
+            sqlite_ledger.evidence.get(one.id)
+
+
+def test_nothing_is_recorded_on_top_of_findings_that_cannot_be_read(
+    ledger: SqlLedger, ledger_place: LedgerPlace
+) -> None:
+    ledger.journal.record([acquired(item(1))])
+    ledger_place.forge("UPDATE evidence_state SET findings = 'x'")
+    with pytest.raises(LedgerError, match=f"row {item(1).id} of table evidence_state cannot be read"):
+        ledger.journal.record([verified(item(1), START + DAY)])
 
 
 def test_items_that_lack_a_key_are_found(stocked: SqlLedger) -> None:
@@ -114,6 +201,68 @@ def test_an_audit_of_all_visits_each_item_once_though_its_due_time_moves(ledger:
         later = record.state.next_audit_at + timedelta(minutes=300)
         ledger.journal.record([verified(record.evidence, START + DAY, next_audit_at=later)])
     assert seen == [item(n).id for n in range(250)]
+
+
+@pytest.mark.parametrize("by_due_time", [False, True])
+def test_an_item_is_due_too_if_it_was_judged_too_long_ago_or_ahead_of_the_clock(
+    ledger: SqlLedger, ledger_place: LedgerPlace, by_due_time: bool
+) -> None:
+    """Items 0 to 249 were judged a day ago and are due in a year: 50 each plainly due, forged, long not judged."""
+    now = START + 100 * DAY
+    judged_at = {0: now - DAY, 1: now - 2 * DAY, 2: now - 40 * DAY, 3: now + 3650 * DAY, 4: now - DAY}
+    ledger.journal.record([acquired(item(n)) for n in range(1250)])
+    ledger.journal.record(
+        [
+            verified(item(n), judged_at[n % 5], next_audit_at=now - n * DAY / 5000 if n % 5 == 1 else now + 365 * DAY)
+            for n in range(1250)
+        ]
+    )
+    ledger_place.forge(
+        "UPDATE evidence_state SET next_audit_at = '9999-12-31T23:59:59.999999Z',"
+        f" last_audited_at = '2026-02-01T00:00:00.000000Z' WHERE evidence_id = '{item(4).id}'"
+    )
+    selection = Selection(due_at=now, judged_before=now - 30 * DAY)
+    expected = {n for n in range(1250) if n % 5 in (1, 2, 3)} | {4}
+    found = [
+        int((record.evidence.acquired_at - START).total_seconds() // 60)
+        for record in ledger.evidence.select(selection, by_due_time)
+    ]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+    if by_due_time:
+        plainly = [n for n in range(1249, -1, -1) if n % 5 == 1]
+        assert found[:250] == plainly
+        assert {n % 5 for n in found[250:501]} == {2, 4}
+        assert {n % 5 for n in found[501:]} == {3}
+    else:
+        assert found == sorted(found)
+    assert {n % 5 for n in numbers(ledger, by_due_time, due_at=now)} == {1, 3}
+    named = numbers(ledger, by_due_time, due_at=now, judged_before=now - 30 * DAY, ids=[item(n).id for n in range(5)])
+    assert named == [1, 2, 3, 4]
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(
+    ahead=st.timedeltas(-10 * DAY, 3650 * DAY),
+    before=st.timedeltas(timedelta(minutes=1), 400 * DAY),
+    after=st.timedeltas(timedelta(minutes=1), 400 * DAY),
+    forged=st.booleans(),
+    verdict=st.sampled_from([Verdict.VERIFIED, Verdict.FAILED, Verdict.INDETERMINATE]),
+)
+def test_no_item_waits_longer_than_reverify_after(
+    sqlite_walks: SqlLedger, ahead: timedelta, before: timedelta, after: timedelta, forged: bool, verdict: Verdict
+) -> None:
+    """Judged by a clock that stood *ahead*, under another reverify_after (*before*), and perhaps forged."""
+    now, evidence = START + 4000 * DAY, item(1)
+    due = next_audit(evidence.id, now + ahead, verdict, before)
+    forged_at = datetime(9999, 12, 31, tzinfo=UTC)
+    sqlite_walks.journal.record([verified(evidence, now + ahead, next_audit_at=forged_at if forged else due)])
+    found = [
+        record.evidence.id
+        for moment in (now, now + after)
+        for record in sqlite_walks.evidence.select(Selection(due_at=moment, judged_before=moment - after), True)
+    ]
+    assert evidence.id in found
 
 
 def test_a_walk_that_is_left_half_way_holds_nothing(ledger: SqlLedger) -> None:

@@ -352,7 +352,9 @@ def test_what_is_said_of_an_item_cannot_be_removed(ledger: SqlLedger, ledger_pla
             "SET session_replication_role = replica; DELETE FROM evidence_state",
         ]
     for statement in statements:
-        with pytest.raises((sqlite3.IntegrityError, psycopg.errors.RestrictViolation), match="rows of table .* stay"):
+        with pytest.raises(
+            (sqlite3.IntegrityError, psycopg.errors.RestrictViolation), match=r"rows of table .* stay"
+        ):
             ledger_place.query(statement)
     assert ledger_place.query("SELECT * FROM evidence_state") == before
 

@@ -88,5 +88,5 @@ def _plain(form: str, value: Any) -> Any:
             case "list":
                 return to_json(plain_list(value))
         return to_json(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         return f"{value!r}, which cannot be read: {error}"

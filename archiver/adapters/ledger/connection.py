@@ -149,6 +149,7 @@ def _sqlite(file: Path) -> Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _configure(raw: Any, _record: Any) -> None:
+        raw.text_factory = _text_or_bytes
         for setting in _SQLITE_SETTINGS:
             raw.execute(setting)
 
@@ -158,6 +159,16 @@ def _sqlite(file: Path) -> Engine:
         conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
 
     return engine
+
+
+def _text_or_bytes(stored: bytes) -> str | bytes:
+    """What stands in a column as text. What is no UTF-8 comes as bytes, which are no text to any reader of a row;
+    otherwise one such value would keep the whole answer from being read.
+    """
+    try:
+        return stored.decode("utf-8")
+    except UnicodeDecodeError:
+        return stored
 
 
 def _postgresql(place: Place, **options: Any) -> Engine:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from archiver.adapters.ledger.connection import Database
-from archiver.adapters.ledger.rows import Row, reading
+from archiver.adapters.ledger.rows import Row, plain_number, reading
 from archiver.adapters.ledger.statements import chunks, insert, rows_of, starts_with
 from archiver.adapters.ledger.stored import (
     plain_moment,
@@ -96,11 +96,12 @@ class SqlDeliveries:
             rows = rows_of(connection, sa.select(sources).where(sources.c.name == stored_text(source)))
         if not rows:
             return SourceStatus(None, None, None, None)
+        full = rows[0]["last_full_objects"]
         with reading("sources", source):
             return SourceStatus(
                 last_sync_at=plain_moment(rows[0]["last_sync_at"]),
                 last_full_at=plain_moment(rows[0]["last_full_at"]),
-                last_full_objects=rows[0]["last_full_objects"],
+                last_full_objects=None if full is None else plain_number(full),
                 failing_since=plain_moment(rows[0]["failing_since"]),
             )
 
@@ -121,7 +122,7 @@ def _known_of(row: Mapping[str, Any]) -> KnownDelivery:
             listing_digest=plain_text(row["listing_digest"]),
             first_seen_at=plain_time(row["first_seen_at"]),
             evidence_id=None if row["evidence_id"] is None else plain_text(row["evidence_id"]),
-            revision=row["revision"],
+            revision=plain_number(row["revision"]),
             gone=bool(row["gone"]),
         )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from archiver.adapters.ledger.connection import Database
 from archiver.adapters.ledger.disagreements import disagreements
 from archiver.adapters.ledger.naming import resolve
-from archiver.adapters.ledger.rows import evidence_of, reading, state_of
+from archiver.adapters.ledger.rows import RESTORE, evidence_of, reading, state_of
 from archiver.adapters.ledger.statements import chunks, rows_of, starts_with
 from archiver.adapters.ledger.stored import plain_moment, plain_text, plain_time, stored_text, stored_time
 from archiver.adapters.ledger.tables import (
@@ -25,7 +25,9 @@ from archiver.adapters.ledger.tables import (
     judged_at,
     sources,
 )
+from archiver.adapters.ledger.walks import Order, order_of, orders_by_due_time
 from archiver.domain.records import CustodyEvent, EvidenceRecord, Selection, Totals
+from archiver.domain.text import printable
 from archiver.domain.verdict import Verdict
 from archiver.errors import LedgerError, UnknownEvidenceError
 from archiver.ports import Unreadable
@@ -39,15 +41,6 @@ _MOST_ALIKE: Final = 50
 Head = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """By which pair of columns a walk goes, and where it is not to look."""
-
-    moment: sa.ColumnElement[str]
-    item: sa.ColumnElement[str]
-    conditions: tuple[sa.ColumnElement[bool], ...]
-
-
 class SqlEvidenceIndex:
     """``ports.EvidenceIndex``."""
 
@@ -59,9 +52,12 @@ class SqlEvidenceIndex:
         with self._database.snapshot() as connection:
             heads = rows_of(connection, _HEADS.where(evidence.c.id == stored_text(evidence_id)))
             records = _whole(connection, heads)
-        if not records:
-            raise UnknownEvidenceError(f"no evidence has the ID {evidence_id}")
-        return records[0]
+            lacking = {} if records else _lacking(connection, [stored_text(evidence_id)])
+        if records:
+            return records[0]
+        if lacking.get(stored_text(evidence_id)) == evidence_state.name:
+            raise LedgerError(_told_lacking(evidence_id, evidence_state.name), RESTORE)
+        raise UnknownEvidenceError(f"no evidence has the ID {evidence_id}")
 
     def resolve(self, text: str) -> str:
         """See ``ports.EvidenceIndex``."""
@@ -72,47 +68,21 @@ class SqlEvidenceIndex:
         self, selection: Selection, oldest_due_first: bool = False, unreadable: Unreadable | None = None
     ) -> Iterator[EvidenceRecord]:
         """See ``ports.EvidenceIndex``. By due time, what is judged after the walk began is not visited again."""
-        order = self._order(selection, oldest_due_first)
-        if selection.ids is None:
-            return self._walk(order, unreadable)
-        return self._those(order, selection.ids, unreadable)
+        if selection.ids is not None:
+            return self._those(order_of(selection), selection.ids, unreadable)
+        if not oldest_due_first:
+            return self._walk(order_of(selection), unreadable)
+        with self._database.read() as connection:
+            last = connection.scalar(sa.select(sa.func.max(custody_events.c.seq)))
+        orders = orders_by_due_time(selection, -1 if last is None else last)
+        return chain.from_iterable([self._walk(order, unreadable) for order in orders])
 
     def awaiting_key(self) -> Iterator[EvidenceRecord]:
         """See ``ports.EvidenceIndex``."""
         state = evidence_state.c
-        return self._walk(_Order(state.acquired_at, state.evidence_id, (state.awaiting_key,)))
+        return self._walk(Order(state.acquired_at, state.evidence_id, (state.awaiting_key,)))
 
-    def _order(self, selection: Selection, oldest_due_first: bool) -> _Order:
-        """Both tables know acquired_at and the ID: taken from the one whose index serves the conditions."""
-        state = evidence_state.c
-        most = selection.verdict in (None, Verdict.VERIFIED)  # of few, the index by verdict finds all at once
-        by_place = most and (selection.source is not None or selection.account is not None)
-        acquired, item = (
-            (evidence.c.acquired_at, evidence.c.id) if by_place else (state.acquired_at, state.evidence_id)
-        )
-        conditions: list[sa.ColumnElement[bool]] = []
-        if selection.verdict is not None:
-            conditions.append(state.verdict == selection.verdict.value)
-        if selection.source is not None:
-            conditions.append(evidence.c.source == stored_text(selection.source))
-        if selection.account is not None:
-            conditions.append(evidence.c.account == stored_text(selection.account))
-        if selection.since is not None:
-            conditions.append(acquired >= stored_time(selection.since))
-        if selection.until is not None:
-            conditions.append(acquired < stored_time(selection.until))
-        if selection.id_range is not None:
-            conditions += [item >= selection.id_range[0], item < selection.id_range[1]]
-        if selection.due_at is not None:
-            conditions.append(state.next_audit_at <= stored_time(selection.due_at))
-        if not oldest_due_first:
-            return _Order(acquired, item, tuple(conditions))
-        with self._database.read() as connection:
-            last = connection.scalar(sa.select(sa.func.max(custody_events.c.seq)))
-        conditions.append(state.judged_seq <= (-1 if last is None else last))
-        return _Order(state.next_audit_at, state.evidence_id, tuple(conditions))
-
-    def _walk(self, order: _Order, unreadable: Unreadable | None = None) -> Iterator[EvidenceRecord]:
+    def _walk(self, order: Order, unreadable: Unreadable | None = None) -> Iterator[EvidenceRecord]:
         """Pages by (moment, ID): no transaction is open while the caller works."""
         place = (order.moment.label("moment"), order.item.label("item"))
         statement = _HEADS.add_columns(*place).where(*order.conditions)
@@ -125,16 +95,26 @@ class SqlEvidenceIndex:
             if len(heads) < _PAGE:
                 return
             last = heads[-1]
+            if not (isinstance(last["moment"], str) and isinstance(last["item"], str)):
+                raise LedgerError(
+                    f"ledger: no list goes on behind {printable(str(last['id']), 80)}: its row is no order", RESTORE
+                )
             page = statement.where(sa.tuple_(order.moment, order.item) > sa.tuple_(last["moment"], last["item"]))
 
-    def _those(self, order: _Order, ids: Sequence[str], unreadable: Unreadable | None) -> Iterator[EvidenceRecord]:
+    def _those(self, order: Order, ids: Sequence[str], unreadable: Unreadable | None) -> Iterator[EvidenceRecord]:
         """The items called *ids*: their order is found first, for there is no page of arbitrary IDs."""
         found: list[tuple[str, str]] = []
-        for chunk in chunks({stored_text(item) for item in ids}):
-            statement = _HEADS.with_only_columns(order.moment, order.item)
-            with self._database.read() as connection:
-                rows = connection.execute(statement.where(evidence.c.id.in_(chunk), *order.conditions)).all()
-            found.extend((moment, item) for moment, item in rows)
+        for chunk in chunks(dict.fromkeys(stored_text(item) for item in ids)):
+            statement = _HEADS.with_only_columns(order.moment, order.item).where(evidence.c.id.in_(chunk))
+            with self._database.snapshot() as connection:
+                rows = connection.execute(statement.where(*order.conditions)).all()
+                lacking = _lacking(connection, chunk)
+            for item, table in lacking.items():
+                trouble = _told_lacking(item, table)
+                if unreadable is None:
+                    raise LedgerError(trouble, RESTORE)
+                unreadable(plain_text(item), trouble)
+            found.extend((str(moment), item) for moment, item in rows)
         for page in chunks(item for _, item in sorted(found)):
             with self._database.read() as connection:
                 heads = rows_of(connection, _HEADS.where(evidence.c.id.in_(page)))
@@ -254,6 +234,19 @@ _HEADS: Final = sa.select(evidence, *_STATE_COLUMNS).join(
 )
 
 
+def _lacking(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Those of *ids* (as stored) that are not whole, and the table in which there is no row of it."""
+    lacking: dict[str, str] = {}
+    for column in (evidence_state.c.evidence_id, evidence.c.id):
+        there = set(connection.scalars(sa.select(column).where(column.in_(ids))))
+        lacking |= {item: column.table.name for item in ids if item not in there}
+    return lacking
+
+
+def _told_lacking(item: str, table: str) -> str:
+    return f"ledger: there is no row {printable(item, 80)} in table {table}"
+
+
 def _whole(
     connection: Connection, heads: Sequence[Head], unreadable: Unreadable | None = None
 ) -> list[EvidenceRecord]:
@@ -284,5 +277,11 @@ def _event_of(row: Mapping[str, Any]) -> CustodyEvent:
             at=plain_time(row["at"]),
             kind=plain_text(row["kind"]),
             evidence_id=None if row["evidence_id"] is None else plain_text(row["evidence_id"]),
-            body=row["body"],
+            body=_body(row["body"]),
         )
+
+
+def _body(stored: object) -> str:
+    if not isinstance(stored, str):
+        raise TypeError("its body is no text")
+    return stored

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from archiver.adapters.ledger.connection import Database
-from archiver.adapters.ledger.rows import reading
+from archiver.adapters.ledger.rows import plain_number, reading
 from archiver.adapters.ledger.statements import rows_of
 from archiver.adapters.ledger.stored import plain_list, plain_text, plain_time, stored_list, stored_time
 from archiver.adapters.ledger.tables import alerts
 from archiver.domain.records import Alert, QueuedAlert
+from archiver.errors import LedgerError
 
 _AT_ONCE: Final = 100
+
+_LONGEST_WAIT: Final = timedelta(days=1)
+"""No try is ever put off so long: a later time was not written by this program, or by a clock that stood ahead."""
 
 
 class SqlOutbox:
@@ -26,21 +30,16 @@ class SqlOutbox:
 
     def due(self, now: datetime) -> Sequence[QueuedAlert]:
         """See ``ports.Outbox``."""
+        next_try, latest = alerts.c.next_try_at, stored_time(now + _LONGEST_WAIT)
         statement = (
             sa.select(alerts)
-            .where(alerts.c.delivered_at.is_(None), alerts.c.next_try_at <= stored_time(now))
+            .where(alerts.c.delivered_at.is_(None), sa.or_(next_try <= stored_time(now), next_try > latest))
             .order_by(alerts.c.id)
             .limit(_AT_ONCE)
         )
         with self._database.read() as connection:
             rows = rows_of(connection, statement)
-        queued = []
-        for row in rows:
-            with reading("alerts", row["id"]):
-                alert = Alert(plain_text(row["cause"]), plain_text(row["title"]), plain_text(row["text"]))
-                refused = tuple(plain_list(row["refused"]))
-                queued.append(QueuedAlert(row["id"], alert, plain_time(row["created_at"]), row["attempts"], refused))
-        return queued
+        return [_queued(row, now) for row in rows]
 
     def delivered(self, alert_id: int, at: datetime) -> None:
         """See ``ports.Outbox``."""
@@ -58,3 +57,34 @@ class SqlOutbox:
     def _set(self, alert_id: int, **values: Any) -> None:
         with self._database.write() as connection:
             connection.execute(sa.update(alerts).where(alerts.c.id == alert_id).values(**values))
+
+
+def _queued(row: Mapping[str, Any], now: datetime) -> QueuedAlert:
+    """The alert in *row*; where it was made unreadable, an alert of that: it must not keep the others back."""
+    number = int(row["id"])
+    try:
+        with reading("alerts", number):
+            return QueuedAlert(
+                number,
+                Alert(plain_text(row["cause"]), plain_text(row["title"]), plain_text(row["text"])),
+                plain_time(row["created_at"]),
+                _attempts(row["attempts"]),
+                _addresses(row["refused"]),
+            )
+    except LedgerError as error:
+        title = f"alert {number} was made unreadable in the ledger"
+        return QueuedAlert(number, Alert(f"unreadable:alerts:{number}", title, str(error)), now, 0)
+
+
+def _attempts(stored: object) -> int:
+    attempts = plain_number(stored)
+    if attempts < 0:
+        raise ValueError("fewer tries than none")
+    return attempts
+
+
+def _addresses(stored: str) -> tuple[str, ...]:
+    addresses = plain_list(stored)
+    if not all(isinstance(address, str) for address in addresses):
+        raise ValueError("not a list of addresses")
+    return tuple(addresses)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from archiver.adapters.ledger.deliveries import delivery_key, note_failing, prefix_digest, write_deliveries
-from archiver.adapters.ledger.rows import Row, evidence_row, file_rows, provenance_row, said_of
+from archiver.adapters.ledger.rows import Row, evidence_row, file_rows, provenance_row, reading, said_of
 from archiver.adapters.ledger.statements import chunks, put, put_new, rows_of
 from archiver.adapters.ledger.stored import (
     plain_list,
@@ -135,7 +135,7 @@ class Projection:
     def _verified(self, entry: EvidenceVerified) -> None:
         state = self._state(entry.id)
         self._judged(entry.id, entry.occasion, entry.at, entry.judgement, entry.key_sha256)
-        standing = [code for code in plain_list(state["findings"]) if code in OF_THE_SOURCE]
+        standing = [code for code in _standing(state) if code in OF_THE_SOURCE]
         state |= self._state_columns(entry.judgement, entry.next_audit_at, standing)
         state["last_audited_at"] = stored_time(entry.at)
 
@@ -163,13 +163,13 @@ class Projection:
 
     def _observed(self, entry: SourceObserved) -> None:
         state = self._state(entry.id)
-        state["findings"] = stored_list(findings_with([entry.finding], plain_list(state["findings"])))
+        state["findings"] = stored_list(findings_with([entry.finding], _standing(state)))
         if entry.finding is Finding.SOURCE_DELETED:
             self._gone[stored_text(entry.id)] = True
 
     def _restored(self, entry: SourceRestored) -> None:
         state = self._state(entry.id)
-        state["findings"] = stored_list(findings_restored(plain_list(state["findings"])))
+        state["findings"] = stored_list(findings_restored(_standing(state)))
         self._gone[stored_text(entry.id)] = False
 
     def _state(self, evidence_id: str) -> Row:
@@ -270,6 +270,12 @@ def findings_with(findings: Iterable[str], standing: Iterable[str]) -> list[str]
 def findings_restored(standing: Iterable[str]) -> list[str]:
     """What of *standing* still stands once the source holds again what was reported as deleted."""
     return [code for code in standing if code != Finding.SOURCE_DELETED.value]
+
+
+def _standing(state: Row) -> list[str]:
+    """The findings that *state* shows. Raises LedgerError where it was made unreadable."""
+    with reading("evidence_state", state["evidence_id"]):
+        return [Finding(code).value for code in plain_list(state["findings"])]
 
 
 def _pending_row(entry: DeliverySeen) -> Row:

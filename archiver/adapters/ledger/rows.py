@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from archiver.adapters.ledger.stored import (
     plain_list,
@@ -20,10 +20,13 @@ from archiver.adapters.ledger.stored import (
 from archiver.domain.custody import to_json
 from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole, Origin
 from archiver.domain.keys import KeyProvenance, PublicKey
+from archiver.domain.text import printable
 from archiver.domain.verdict import Finding, Judgement, Reason, Verdict
 from archiver.errors import LedgerError
 
 Row = dict[str, Any]
+
+RESTORE: Final = "restore the ledger from a backup"
 
 
 @contextmanager
@@ -31,10 +34,16 @@ def reading(table: str, key: object) -> Iterator[None]:
     """Raises LedgerError where row *key* of *table* holds what was never written there."""
     try:
         yield
-    except (ValueError, TypeError) as error:
-        raise LedgerError(
-            f"ledger: the row {key} of table {table} cannot be read: {error}", "restore the ledger from a backup"
-        ) from error
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        shown, trouble = printable(str(key), 200), printable(str(error), 200)
+        raise LedgerError(f"ledger: the row {shown} of table {table} cannot be read: {trouble}", RESTORE) from error
+
+
+def plain_number(stored: object) -> int:
+    """The number that stands in a column; SQLite keeps any value in it. Raises ``ValueError`` for no whole number."""
+    if not isinstance(stored, int):
+        raise ValueError("no whole number where there must be one")  # noqa: TRY004 - as for all that cannot be read
+    return stored
 
 
 def evidence_row(item: Evidence) -> Row:
@@ -93,7 +102,7 @@ def evidence_of(row: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> E
             source_url=plain_text(row["source_url"]),
             prefix=plain_text(row["prefix"]),
             path=plain_text(row["path"]),
-            revision=row["revision"],
+            revision=plain_number(row["revision"]),
             account=_optional(row["account"]),
             query_id=_optional(row["query_id"]),
             region=_optional(row["region"]),
@@ -113,7 +122,7 @@ def _file_of(row: Mapping[str, Any]) -> EvidenceFile:
         name=plain_text(row["name"]),
         role=FileRole(row["role"]),
         path=plain_text(row["path"]),
-        size=row["size"],
+        size=plain_number(row["size"]),
         sha256=plain_text(row["sha256"]),
         listed_sha256=_optional(row["listed_sha256"]),
         origin=Origin(
@@ -123,7 +132,7 @@ def _file_of(row: Mapping[str, Any]) -> EvidenceFile:
             last_modified=plain_moment(row["last_modified"]),
             request_id=_optional(row["request_id"]),
             request_id_2=_optional(row["request_id_2"]),
-            clock_offset_ms=row["clock_offset_ms"],
+            clock_offset_ms=None if row["clock_offset_ms"] is None else plain_number(row["clock_offset_ms"]),
             encryption=_optional(row["encryption"]),
         ),
     )
@@ -170,7 +179,7 @@ def key_of(row: Mapping[str, Any]) -> PublicKey:
     """The key that a row of ``key_provenance`` joined to ``keys`` holds, as it was listed then."""
     with reading("key_provenance", row["seq"]):
         return PublicKey(
-            der=bytes(row["der"]),
+            der=_bytes(row["der"]),
             claimed_fingerprint=plain_text(row["claimed_fingerprint"]),
             region=_optional(row["region"]),
             valid_from=plain_moment(row["valid_from"]),
@@ -188,6 +197,12 @@ def provenance_of(row: Mapping[str, Any]) -> KeyProvenance:
             obtained_at=plain_time(row["obtained_at"]),
             request_id=_optional(row["request_id"]),
         )
+
+
+def _bytes(stored: object) -> bytes:
+    if not isinstance(stored, bytes):
+        raise TypeError("no bytes where there must be some")
+    return stored
 
 
 def _optional(stored: str | None) -> str | None:
