@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archiver.cli.context import Cli, pass_cli
-from archiver.cli.output import say, verdict_text
+from archiver.cli.output import say, say_verdict
 from archiver.errors import ArchiverError, UsageError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _harvest_and_sync(app: App) -> None:
 
 def _line(item: Item) -> None:
     codes = " ".join([*item.reasons, *item.findings])
-    say(f"   {verdict_text(item.verdict.value)}  query {item.query_id}  {codes}".rstrip())
+    say_verdict(item.verdict.value, f"query {item.query_id}", codes, indent="   ")
 
 
 def _audit(app: App, base: Path, stocked: Stocked) -> None:

@@ -11,15 +11,25 @@ from typing import Any, Final
 import click
 
 from archiver.domain.text import printable
+from archiver.render.progress import hidden
 
 _COLOURS: Final = {"verified": "green", "failed": "red", "indeterminate": "yellow", "pending": "cyan"}
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
+def answer(text: str, nl: bool = True) -> None:
+    """*text* on stdout as it is, with no progress line in its way. Only for what is escaped already."""
+    if sys.stdout.isatty():
+        with hidden():
+            click.echo(text, nl=nl)
+    else:
+        click.echo(text, nl=nl)
+
+
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """*value* as one line of JSON. Text stays readable; what does not print is escaped as JSON does it."""
     line = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    click.echo("".join(c if c.isprintable() else _json_escape(c) for c in line))
+    answer("".join(c if c.isprintable() else _json_escape(c) for c in line))
 
 
 def _json_escape(character: str) -> str:
@@ -29,7 +39,13 @@ def _json_escape(character: str) -> str:
 
 def say(text: str = "") -> None:
     """One line of answer on stdout, made printable."""
-    click.echo(printable(text, most=10_000))
+    answer(printable(text, most=10_000))
+
+
+def say_verdict(verdict: str, *words: str, indent: str = "") -> None:
+    """One line of answer: *verdict* in its colour, then *words*, made printable. Colour comes last."""
+    shown = [verdict_text(verdict), *(printable(word, most=2000) for word in words if word)]
+    answer(indent + "  ".join(shown))
 
 
 def note(text: str, verbosity: int = 0) -> None:
@@ -43,9 +59,9 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     cells = [[printable(_cell(value)) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     right = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(head))]
-    click.echo(_line(head, widths, right).rstrip())
+    answer(_line(head, widths, right).rstrip())
     for row in cells:
-        click.echo(_line(row, widths, right, coloured()).rstrip())
+        answer(_line(row, widths, right, coloured()).rstrip())
 
 
 def _cell(value: object) -> str:

@@ -8,13 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import click
-
 from archiver.cli.context import Cli
 from archiver.cli.main import EXIT_INTERRUPTED
-from archiver.cli.output import note, say, verdict_text
+from archiver.cli.output import answer, note, say_verdict
 from archiver.domain.limits import MIB
-from archiver.domain.text import printable
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED
 from archiver.work.items import Item, Tally, Trouble, Troubles
 
@@ -55,16 +52,15 @@ class ItemPrinter:
             self._spool.write(("" if self._empty else ",") + json.dumps(_fields(item)))
             self._empty = False
         elif not self._quiet or item.reasons:
-            words = (item.id[:12], item.source, printable(item.prefix), *item.reasons, *item.findings)
-            say("  ".join([verdict_text(item.verdict.value), *words]))
+            say_verdict(item.verdict.value, item.id[:12], item.source, item.prefix, *item.reasons, *item.findings)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Ends the JSON answer: *summary* with the items in it."""
-        click.echo(json.dumps(dict(summary))[:-1] + ', "items": [', nl=False)
+        answer(json.dumps(dict(summary))[:-1] + ', "items": [', nl=False)
         self._spool.seek(0)
         while part := self._spool.read(MIB):
-            click.echo(part, nl=False)
-        click.echo("]}")
+            answer(part, nl=False)
+        answer("]}")
 
 
 def _fields(item: Item) -> dict[str, Any]:

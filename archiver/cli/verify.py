@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,8 @@ import click
 
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.main import EXIT_INTERRUPTED
-from archiver.cli.output import note, print_json, say, verdict_text
+from archiver.cli.output import note, print_json, say, say_verdict
 from archiver.cli.places import check_region, local_prefix, s3_prefix
-from archiver.domain.text import printable
 from archiver.domain.verdict import Verdict
 from archiver.errors import (
     EXIT_INTEGRITY,
@@ -140,8 +139,7 @@ def _one(verifier: Verifier, place: str, source: Source, prefix: str, as_json: b
             if as_json:
                 print_json(_fields(verified))
             else:
-                for line in _lines(verified):
-                    say(line)
+                _say(verified)
     except (SourceError, MediumError) as error:
         note(f"archiver: {place}: {error}")
         if error.remedy:
@@ -181,9 +179,9 @@ def _fields(verified: Verified) -> dict[str, Any]:
     }
 
 
-def _lines(verified: Verified) -> Iterator[str]:
+def _say(verified: Verified) -> None:
     codes = " ".join([*verified.judgement.reasons, *verified.judgement.findings])
-    yield f"{verdict_text(verified.verdict.value)}  {printable(verified.path, 2000)}  {codes}".rstrip()
+    say_verdict(verified.verdict.value, verified.path, codes)
     for check in verified.judgement.checks:
         if check.result in ("fail", "unknown"):
-            yield f"    {check.id}: {check.detail}"
+            say(f"    {check.id}: {check.detail}")
