@@ -22,6 +22,9 @@ _PIECE: Final = 16 * KIB
 """Input of one call of the inflater: each gzip member copies what follows it in the piece, so small is quick."""
 
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_FIRST_LINE = re.compile(rb"# ?Execution Time:")
+_NAME = rb"\"?[A-Za-z_][\w.$()*]*\"?"
+_COLUMN_NAMES = re.compile(_NAME + rb"(?:," + _NAME + rb")+")
 
 
 class GzipState(StrEnum):
@@ -37,7 +40,8 @@ class GzipState(StrEnum):
 class Contents:
     """``execution_time``: from the header line, UTC, None where there is none to be read.
 
-    ``plain``: text, as a result file is after transparent decompression.
+    ``plain``: text that looks like a result CSV, as a result file does after transparent decompression. A look
+    explains nothing: a forger can write such text too.
     """
 
     gzip: GzipState
@@ -54,7 +58,7 @@ def look_at(head: bytes, whole: bool) -> Contents:
     """What *head*, the first bytes of a file, shows; *whole*: it is the entire file. Work and memory bounded."""
     if not head.startswith(_GZIP_MAGIC):
         start = head[:CSV_HEADER_BYTES]
-        return Contents(GzipState.NOT_GZIP, _execution_time(start), bool(start) and not _BINARY.search(start))
+        return Contents(GzipState.NOT_GZIP, _execution_time(start), _looks_like_results(start))
     first, state = _inflate(head, whole)
     return Contents(state, _execution_time(first))
 
@@ -82,6 +86,20 @@ def _inflate(head: bytes, whole: bool) -> tuple[bytes, GzipState]:
     if not whole:
         return first, GzipState.HEAD_INTACT
     return first, GzipState.INTACT if inflater is None else GzipState.DAMAGED
+
+
+def _looks_like_results(start: bytes) -> bool:
+    """True for text with the header line, or with lines of comma-separated values under column names.
+
+    Any text would be too much: evidence that was overwritten with a word is no unpacked copy of anything.
+    """
+    if _BINARY.search(start):
+        return False
+    if _FIRST_LINE.match(start):
+        return True
+    lines = [line.rstrip(b"\r") for line in start.split(b"\n", 3)[:3]]
+    separated = sum(b"," in line for line in lines)
+    return separated > 1 and any(_COLUMN_NAMES.fullmatch(line) for line in lines[:2])
 
 
 def _execution_time(line: bytes) -> datetime | None:

@@ -105,14 +105,27 @@ def test_a_header_line_without_end_is_not_kept_whole():
     ("data", "plain"),
     [
         (LINE + b"a,b\n", True),
-        ("監査\n".encode(), True),
+        (LINE.replace(b"# Execution", b"#Execution"), True),
+        (b"# Execution Time: yesterday", True),
+        (b"eventID,eventTime\nevent-1,2022-11-03 12:01:18.000\n", True),
+        (b'"eventID","userIdentity.arn"\r\n"event-1","a, b"\r\n', True),
+        (b"# another first line\neventID,_col1\n1,2", True),
+        (b"eventID,eventTime\n", False),
+        (b"1,2\n3,4\n", False),
+        (b"Dear reader,\nthis, too, is text with commas, and no table.\n", False),
+        (b'{"a":1,\n"b":2,\n"c":3}\n', False),
+        (b"a,b\n1,2\n\x00", False),
+        ("監査\n".encode(), False),
+        (b"x", False),
+        (b"\n\n,\n", False),
+        (b"written over", False),
         (b"", False),
         (b"PK\x03\x04", False),
         (LINE.decode().encode("utf-16"), False),
         (b"\x1f\x8a rest", False),
     ],
 )
-def test_what_is_no_gzip_may_be_plain_text(data, plain):
+def test_what_is_no_gzip_may_be_an_unpacked_result(data, plain):
     contents = look_at(data, whole=True)
     assert (contents.gzip, contents.plain) == (GzipState.NOT_GZIP, plain)
     assert contents.damaged

@@ -166,6 +166,6 @@ def test_troubles_are_shown_harmlessly_and_not_without_end():
 
 
 def test_findings_stand_beside_a_failure_too():
-    judged = judge_files({**single(), "result_1.csv.gz": b"a,b\n", "x": b""}, finder([KEY.public]), AROUND)
+    judged = judge_files({**single(), "result_1.csv.gz": b"a,b\n1,2\n", "x": b""}, finder([KEY.public]), AROUND)
     assert judged.reasons == (Reason.HASH_MISMATCH,)
     assert judged.findings == (Finding.UNLISTED_FILE, Finding.DECOMPRESSED_COPY)
