@@ -5,8 +5,10 @@ Each check is apart: one that fails never hides another. Like ``wiring`` this ro
 
 from __future__ import annotations
 
+import os
+import pwd
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +21,7 @@ from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import open_ledger
 from archiver.domain.custody import Actor
 from archiver.domain.health import Health, HealthCheck
+from archiver.domain.paths import STAGING_FOLDER
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.errors import ArchiverError
@@ -28,6 +31,7 @@ from archiver.settings import Settings, SourceSettings
 if TYPE_CHECKING:
     from archiver.adapters.aws.session import AwsAccess
 
+_TO_ITS_OWNER: Final = "run this as the owner of {}, or as root"
 _ATTEMPTS: Final = 2
 """Tries of one request to AWS: doctor is waited for."""
 
@@ -45,12 +49,15 @@ class Checkup:
     def checks(self) -> Iterator[HealthCheck]:
         """Every check, as it ends: the installation's own first, then source by source."""
         yield self._config()
+        yield from self._ledger_files()
         windows: Mapping[str, datetime] = {}
+        keyless = False
         try:
             with closing(open_ledger(self.settings.ledger.dsn, self.actor)) as ledger:
                 yield HealthCheck("ledger", Health.OK, f"{ledger.url} has this version's schema")
                 yield self._ledger_write(ledger)
                 windows = ledger.keys.regions()
+                keyless = next(iter(ledger.keys.all()), None) is None
         except ArchiverError as error:
             yield _failed("ledger", error)
         yield from self._archive()
@@ -60,17 +67,41 @@ class Checkup:
             remedy = "add [[sources]] to the configuration, or bring folders in with archiver import"
             yield HealthCheck("sources", Health.WARN, "no source is configured", remedy)
         for source in self.settings.sources:
-            yield from self._bucket(source) if source.is_s3 else self._folder(source)
+            yield from self._bucket(source) if source.is_s3 else self._folder(source, keyless)
         yield from self._windows(windows)
 
     def _config(self) -> HealthCheck:
         if self.file is None:
             return HealthCheck("config", Health.OK, "read from the environment alone")
         shown = printable(str(self.file))
-        if self.settings.holds_secrets and custody_key.open_to_others(self.file):
-            detail = f"{shown} can be read by others, and passwords or tokens may stand in it"
-            return HealthCheck("config", Health.WARN, detail, f"chmod 600 {shown}, or pass secrets by environment")
+        if self.settings.holds_secrets and self.file.stat().st_mode & 0o007:  # the daemon's group may read it
+            detail = f"{shown} can be read by everybody, and passwords or tokens may stand in it"
+            return HealthCheck("config", Health.WARN, detail, f"chmod o= {shown}, or pass secrets by environment")
         return HealthCheck("config", Health.OK, f"{shown} is valid")
+
+    def _ledger_files(self) -> Iterator[HealthCheck]:
+        """One command run as another user may have made files that this one, or the daemon's, cannot open."""
+        file = self.settings.ledger.sqlite_path
+        if file is None or not file.exists():
+            return
+        locks = file.with_name(f"{file.name}.locks")
+        beside = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
+        try:
+            there = [path for path in (file, *beside, locks) if path.exists()]
+            there += sorted(locks.iterdir()) if locks.exists() else []
+            closed = [path for path in there if not os.access(path, os.R_OK | os.W_OK, effective_ids=True)]
+            foreign = _foreign(there, file.parent)
+        except OSError as error:
+            yield HealthCheck("ledger_files", Health.FAIL, str(error), _TO_ITS_OWNER.format(file.parent))
+            return
+        owner, user = _owner(file.parent), _user(os.geteuid())
+        if closed or foreign:
+            told = f"{user} cannot open" if closed else f"not {owner}'s, as their folder is:"
+            detail = f"{told} {', '.join(path.name for path in (closed or foreign)[:5])}"
+            remedy = f"chown -R {owner}: {file} {file}-* {locks}; run commands as {owner}, or as root"
+            yield HealthCheck("ledger_files", Health.FAIL if closed else Health.WARN, detail, remedy)
+        else:
+            yield HealthCheck("ledger_files", Health.OK, f"ledger and locks are {owner}'s, and {user} can open them")
 
     def _ledger_write(self, ledger: Ledger) -> HealthCheck:
         """An empty record takes the write lock and changes nothing."""
@@ -96,7 +127,7 @@ class Checkup:
             yield _failed("archive", error)
             yield HealthCheck("archive_space", Health.SKIP, "the archive cannot be written")
             return
-        yield HealthCheck("archive", Health.OK, f"{root} can be written")
+        yield self._archive_owner(root)
         least = self.settings.archive.min_free
         detail = f"{free / 2**30:.1f} GiB free, of which [archive] min_free keeps {least / 2**30:.2f} GiB"
         if free <= least:
@@ -105,6 +136,18 @@ class Checkup:
             yield HealthCheck("archive_space", Health.WARN, detail, "make room soon")
         else:
             yield HealthCheck("archive_space", Health.OK, detail)
+
+    def _archive_owner(self, root: Path) -> HealthCheck:
+        owner = _owner(root)
+        try:
+            staging = root / STAGING_FOLDER
+            foreign = _foreign([*root.iterdir(), *staging.iterdir()], root)
+        except OSError as error:
+            return HealthCheck("archive", Health.FAIL, str(error), _TO_ITS_OWNER.format(root))
+        if foreign:
+            detail = f"{root} is {owner}'s, and these in it are not: {', '.join(path.name for path in foreign[:5])}"
+            return HealthCheck("archive", Health.WARN, detail, f"chown -R {owner}: {root}")
+        return HealthCheck("archive", Health.OK, f"{root} can be written; it is {owner}'s")
 
     def _custody_key(self) -> HealthCheck:
         place = self.settings.custody.signing_key
@@ -132,14 +175,24 @@ class Checkup:
             return HealthCheck("notify", Health.FAIL, "alerts need apprise, which is not installed", remedy)
         return HealthCheck("notify", Health.OK, f"alerts go to {count} address{'es' if count > 1 else ''}")
 
-    def _folder(self, source: SourceSettings) -> Iterator[HealthCheck]:
+    def _folder(self, source: SourceSettings, keyless: bool) -> Iterator[HealthCheck]:
+        """Listed one level deep: a tree that was copied as root often has its first folder closed."""
+        at = source.path
         try:
-            next(source.path.iterdir(), None)
+            for entry in list(os.scandir(source.path)):
+                if entry.is_dir(follow_symlinks=False):
+                    at = Path(entry.path)
+                    with os.scandir(at) as below:
+                        next(below, None)
         except OSError as error:
-            detail = f"{source.path} cannot be listed: {error.strerror}"
+            detail = f"{printable(str(at))} cannot be listed: {error.strerror}"
             yield HealthCheck("list", Health.FAIL, detail, "check the path, its mount and its mode", source.name)
         else:
             yield HealthCheck("list", Health.OK, f"{source.path} can be listed", source=source.name)
+        if keyless:
+            yield HealthCheck(
+                "keys_held", Health.WARN, "no public key is held", "archiver keys import FILE", source.name
+            )
 
     def _bucket(self, source: SourceSettings) -> Iterator[HealthCheck]:
         from archiver.adapters.aws.probe import BucketProbe  # noqa: PLC0415 - boto3 takes half a second
@@ -160,6 +213,24 @@ class Checkup:
                 )
             else:
                 yield HealthCheck("keys_held", Health.OK, f"keys of {region} are held until {format_time(until)}")
+
+
+def _foreign(paths: Sequence[Path], place: Path) -> list[Path]:
+    """Those of *paths* that somebody else owns than *place*. Raises OSError."""
+    owner = place.stat().st_uid
+    return [path for path in paths if path.lstat().st_uid != owner]
+
+
+def _owner(path: Path) -> str:
+    return _user(path.stat().st_uid)
+
+
+def _user(number: int) -> str:
+    """The user's name, or the number where it has none."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def _access(source: SourceSettings) -> AwsAccess:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from archiver.adapters.owner import hand_over
 from archiver.errors import SettingsError, UsageError
 
 _CREDENTIAL: Final = "credential:"
@@ -56,6 +57,7 @@ def create(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
+            hand_over(descriptor, path.parent)
             stream.write(pem)
             stream.flush()
             os.fsync(descriptor)

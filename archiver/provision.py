@@ -9,6 +9,7 @@ from datetime import datetime
 from archiver import custody_key
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.upgrade import upgrade
+from archiver.adapters.owner import make_folders, missing_folders
 from archiver.domain.custody import Actor
 from archiver.errors import UsageError
 from archiver.settings import Settings
@@ -46,7 +47,7 @@ def _key(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     if os.path.lexists(path):
         return []
     try:
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_folders(missing_folders(path.parent), 0o750)
     except OSError as error:
         raise UsageError(f"{path.parent}: the custody key's folder cannot be made: {error.strerror}") from error
     public = custody_key.create(path)

@@ -192,6 +192,17 @@ def test_doctor_says_how_to_mend(tmp_path: Path) -> None:
     assert "chmod 600" in done.stdout
 
 
+def test_doctor_looks_into_a_folder_source(tmp_path: Path) -> None:
+    (tmp_path / "in" / "AWSLogs").mkdir(parents=True)
+    initialised(tmp_path, "--source", str(tmp_path / "in"))
+    (tmp_path / "in" / "AWSLogs").rename(tmp_path / "real")
+    (tmp_path / "in" / "AWSLogs").symlink_to(tmp_path / "real")  # no folder of the source, not looked into
+    status, checks = doctor(tmp_path)
+    assert (status, checks["in", "list"]["status"]) == (0, "ok")
+    assert checks["in", "keys_held"]["status"] == "warn"
+    assert checks["in", "keys_held"]["remedy"] == "archiver keys import FILE"
+
+
 def test_doctor_with_a_config_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "archiver.toml").write_text("[workers]\nthreds = 1")
     done = archiver(tmp_path, "doctor", "--json")
@@ -207,10 +218,12 @@ def test_doctor_minds_secrets_and_room(tmp_path: Path) -> None:
     status, checks = doctor(tmp_path, environ=environ)
     assert status == 3
     assert checks["config"]["status"] == "warn"
-    assert "chmod 600" in checks["config"]["remedy"]
+    assert "chmod o=" in checks["config"]["remedy"]
     assert checks["archive_space"]["status"] == "fail"
     assert checks["notify"]["status"] == "ok"
     assert "geheim" not in json.dumps([*checks.values()])
+    config.chmod(0o640)  # root's, and for the daemon's group to read: locking that out helps nobody
+    assert doctor(tmp_path, environ=environ)[1]["config"]["status"] == "ok"
 
 
 def test_doctor_with_a_key_from_systemd(tmp_path: Path) -> None:

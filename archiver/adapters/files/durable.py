@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from archiver.adapters.files.walk import FOLDER_FLAGS, opened_folder, segments
+from archiver.adapters.owner import hand_over
 
 FOLDER_MODE: Final = 0o755
 FILE_MODE: Final = 0o644
@@ -168,11 +169,15 @@ class Tree:
         try:
             fd = os.open(parts[-1], FOLDER_FLAGS, dir_fd=above)
         except FileNotFoundError:
+            made = False
             with suppress(FileExistsError):  # another thread was faster
                 self.disk.mkdir(parts[-1], above, mode)
+                made = True
             with self._lock:
                 self._settled.discard(parts)
             fd = os.open(parts[-1], FOLDER_FLAGS, dir_fd=above)
+            if made:
+                self._hand_over(fd)
         try:
             if lasting:
                 self._settle(above, parts)
@@ -180,6 +185,13 @@ class Tree:
             os.close(fd)
             raise
         return fd
+
+    def _hand_over(self, fd: int) -> None:
+        try:
+            hand_over(fd, self.root)
+        except OSError:
+            os.close(fd)
+            raise
 
     def _settle(self, above: int, parts: tuple[str, ...]) -> None:
         with self._lock:

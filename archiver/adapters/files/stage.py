@@ -59,7 +59,7 @@ class FolderStage:
             boot = self._disk.boot_id().encode("ascii")
             if not boot or read_small(stage, _BOOT) != boot:
                 slots.cut_back()
-                write_small(self._disk, stage, _BOOT, boot, lasting=False)
+                write_small(self._tree, stage, _BOOT, boot, lasting=False)
             return slots
 
     @contextmanager
@@ -192,7 +192,7 @@ class FolderStage:
 
         The plan is not fsync'd: where a power failure takes it, what is in ``ready/`` is fetched once more.
         """
-        write_small(self._disk, stage, _PLAN, json.dumps(dict(inside)).encode("ascii"), lasting=False)
+        write_small(self._tree, stage, _PLAN, json.dumps(dict(inside)).encode("ascii"), lasting=False)
         ready = f"{self._path}/{_READY}"
         with self._tree.made(ready, lasting=False), self._tree.folder(self._slots.folder) as files:
             for path, slot in inside.items():

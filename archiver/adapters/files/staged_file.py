@@ -19,6 +19,7 @@ from typing import Final
 from archiver.adapters.files.durable import FILE_MODE, Disk, Tree
 from archiver.adapters.files.trouble import medium_error, writing
 from archiver.adapters.files.walk import open_regular
+from archiver.adapters.owner import open_or_make
 from archiver.domain.limits import CHUNK_BYTES, MIB
 
 SYNC_BYTES: Final = 256 * MIB
@@ -61,8 +62,7 @@ class Slots:
             self.forget(other)
         with self._tree.made(self.folder, STAGE_MODE, lasting=False) as files:
             self._make_writable(wanted, files)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-            fd = os.open(wanted, flags, FILE_MODE, dir_fd=files)
+            fd = open_or_make(wanted, os.O_RDWR | os.O_APPEND, FILE_MODE, self._tree.root, files)
         self._slots.setdefault(_hashed(name), set()).add(wanted)
         return fd
 
@@ -108,7 +108,7 @@ class Slots:
         with self._tree.made(self.folder, STAGE_MODE) as files:
             self._disk.fsync_folder(files)
         with self._tree.made(self._marks, STAGE_MODE) as marks:
-            write_small(self._disk, marks, slot, str(size).encode("ascii"), lasting=True)
+            write_small(self._tree, marks, slot, str(size).encode("ascii"), lasting=True)
 
     def cut_back(self) -> None:
         """Cuts every file back to what was marked as safe."""
@@ -189,10 +189,10 @@ class FolderStagedFile:
         return self._fd
 
 
-def write_small(disk: Disk, folder: int, name: str, data: bytes, lasting: bool) -> None:
+def write_small(tree: Tree, folder: int, name: str, data: bytes, lasting: bool) -> None:
     """Puts *data* at *name* in one step; *lasting*: on the disk when this returns. Raises OSError."""
-    draft = f"{name}~"
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, FILE_MODE, dir_fd=folder)
+    disk, draft = tree.disk, f"{name}~"
+    fd = open_or_make(draft, os.O_WRONLY | os.O_TRUNC, FILE_MODE, tree.root, folder)
     try:
         disk.write_all(fd, data)
         if lasting:

@@ -19,6 +19,7 @@ from archiver.adapters.files.stage import FolderStage
 from archiver.adapters.files.staged_file import STAGE_MODE
 from archiver.adapters.files.trouble import medium_error, reading, writing
 from archiver.adapters.files.walk import open_regular
+from archiver.adapters.owner import hand_over, make_folders, missing_folders
 from archiver.domain.limits import CHUNK_BYTES
 from archiver.domain.paths import KEYS_FOLDER, SET_ASIDE_FOLDER, STAGING_FOLDER, UNLISTED_FOLDER
 from archiver.domain.records import StoredEntry
@@ -48,11 +49,10 @@ class FolderStore:
         """Makes what is missing of the archive at *root*, and the folders above it. Raises StoreError."""
         root = root.absolute()
         with writing(str(root)):
-            missing = [folder for folder in (root, *root.parents) if not os.path.lexists(folder)]
-            for folder in reversed(missing):
-                folder.mkdir(FOLDER_MODE, exist_ok=True)
+            missing = [] if os.path.lexists(root) else missing_folders(root)
+            make_folders(missing, FOLDER_MODE)
             store = cls(root)
-            for folder in missing:
+            for folder in reversed(missing):
                 with Tree(folder.parent, store._disk).folder("") as above:
                     store._disk.fsync_folder(above)
             for name in (KEYS_FOLDER, SET_ASIDE_FOLDER, UNLISTED_FOLDER):
@@ -149,6 +149,7 @@ class FolderStore:
         draft = f"put-{secrets.token_hex(16)}"
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE, dir_fd=staging)
         try:
+            hand_over(fd, self._root)
             self._disk.write_all(fd, data)
             self._disk.seal(fd)
             self._disk.move_new(draft, staging, name, folder)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from archiver.adapters.ledger.stored import stored_time
+from archiver.adapters.owner import make_folders, missing_folders, open_or_make
 from archiver.domain.text import printable
 from archiver.errors import BusyError, LeaseLostError, LedgerError
 
@@ -68,8 +69,8 @@ class FileLocks:
 
     def _open(self, path: Path) -> int:
         try:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            make_folders(missing_folders(self._folder), 0o700)
+            return open_or_make(path, os.O_RDWR | os.O_NOFOLLOW, 0o600, self._folder.parent)
         except OSError as error:
             raise LedgerError(
                 f"lock {path}: {error.strerror}", "check the owner and mode of the ledger's folder"

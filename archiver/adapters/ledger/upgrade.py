@@ -20,6 +20,7 @@ from archiver.adapters.ledger.database import check_revision, revision_of
 from archiver.adapters.ledger.flocks import FileLocks
 from archiver.adapters.ledger.journal import append, canonical
 from archiver.adapters.ledger.tables import SCHEMA_REVISION
+from archiver.adapters.owner import hand_over, make_folders, missing_folders
 from archiver.domain.custody import Actor, LedgerMigrated
 from archiver.errors import LedgerError
 
@@ -86,16 +87,18 @@ def migrations_folder() -> Path:
 def _make_folder(folder: Path) -> None:
     """Only its owner may enter: a ledger names everything that is investigated."""
     try:
-        for parent in reversed([folder, *folder.parents]):
-            if not parent.is_dir():
-                parent.mkdir(mode=0o700, exist_ok=True)
+        make_folders(missing_folders(folder), 0o700)
     except OSError as error:
         raise LedgerError(f"ledger folder {folder} cannot be made: {error.strerror}") from error
 
 
 def _make_file(file: Path) -> None:
     try:
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            hand_over(descriptor, file.parent)
+        finally:
+            os.close(descriptor)
     except FileExistsError:
         return
     except OSError as error:
