@@ -8,8 +8,13 @@ a trust anchor: a key is identified here by the SHA-256 of the same DER.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
+
+LISTED: Final = "ListPublicKeys"
+"""The method of a key that CloudTrail listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +65,28 @@ class HeldKey:
 
     key: PublicKey
     provenance: tuple[KeyProvenance, ...] = ()
+
+    @property
+    def is_listed(self) -> bool:
+        """True where CloudTrail itself gave this copy; an imported list may say anything of Region and window."""
+        return any(provenance.method == LISTED for provenance in self.provenance)
+
+
+def by_trust(copies: Iterable[HeldKey]) -> list[HeldKey]:
+    """*copies*, the one first whose Region and window are to be believed, whatever their order was.
+
+    What CloudTrail listed goes before what was imported, then the oldest, then what says more.
+    """
+    return sorted(copies, key=_trust)
+
+
+def _trust(held: HeldKey) -> tuple[object, ...]:
+    obtained = [p.obtained_at for p in held.provenance if p.method == LISTED or not held.is_listed]
+    facts = (held.key.region, held.key.valid_from, held.key.valid_until)
+    return (
+        not held.is_listed,
+        min(obtained, default=datetime.max.replace(tzinfo=UTC)),
+        sum(fact is None for fact in facts),
+        *("" if fact is None else str(fact) for fact in facts),
+        held.key.sha256,
+    )

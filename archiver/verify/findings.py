@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from archiver.domain.delivery import QueryPath
-from archiver.domain.keys import HeldKey
+from archiver.domain.keys import HeldKey, PublicKey
 from archiver.domain.sign_file import SignFile
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
@@ -46,9 +46,12 @@ class Circumstances:
 
 
 def findings(
-    sign_file: SignFile | None, key: HeldKey | None, names: Sequence[str], around: Circumstances
+    sign_file: SignFile | None, copies: Sequence[HeldKey], names: Sequence[str], around: Circumstances
 ) -> list[Noticed]:
-    """Everything that is noticed about a delivery whose folder holds *names* beside its sign file."""
+    """Everything that is noticed about a delivery whose folder holds *names* beside its sign file.
+
+    *copies*: of the key that it was judged with, in the order of trust; none where there was none.
+    """
     noticed = list(around.history)
     if around.path is None:
         shown = printable(around.location, 200)
@@ -71,7 +74,7 @@ def findings(
     if around.same_hash_list:
         others = ", ".join(printable(place, 200) for place in around.same_hash_list[:5])
         noticed.append((Finding.REPLAYED_HASH_LIST, f"the same hash list stands under another query ID: {others}"))
-    noticed += _key(sign_file, key)
+    noticed += _keys(sign_file, copies)
     noticed += [(Finding.TIME_INCONSISTENT, detail) for detail in _times(sign_file, around)]
     return noticed
 
@@ -86,11 +89,15 @@ def _unlisted(sign_file: SignFile, names: Sequence[str]) -> list[Noticed]:
     return [(Finding.UNLISTED_FILE, f"in the folder, not in the sign file: {shown}{more}")]
 
 
-def _key(sign_file: SignFile, held: HeldKey | None) -> list[Noticed]:
-    if held is None:
-        return []
+def _keys(sign_file: SignFile, copies: Sequence[HeldKey]) -> list[Noticed]:
+    """What CloudTrail listed first decides. Where it listed none, no copy outdoes another: any of them is heard."""
+    heard = copies[:1] if copies and copies[0].is_listed else copies
+    return list(dict.fromkeys(noticed for held in heard for noticed in _key(sign_file, held.key)))
+
+
+def _key(sign_file: SignFile, key: PublicKey) -> list[Noticed]:
     noticed: list[Noticed] = []
-    key, claims = held.key, sign_file.claims
+    claims = sign_file.claims
     if key.region is not None and key.region != claims.region:
         noticed.append(
             (Finding.REGION_MISMATCH, f"the key is one of {key.region}, the sign file claims {claims.region}")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from archiver.domain.keys import HeldKey
+from archiver.domain.keys import HeldKey, by_trust
 from archiver.domain.sign_file import (
     SignFile,
     SignFileInvalidError,
@@ -34,12 +34,17 @@ FindKeys = Callable[[SignFile], Sequence[HeldKey]]
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """Steps 1 to 3. ``sign_file`` is None where it could not be read; ``key``: the one that was used."""
+    """Steps 1 to 3. ``sign_file`` is None where it could not be read; ``key``: the one that was used.
+
+    ``copies``: every copy of that key that is on hand, ``key`` first (``domain.keys.by_trust``): they may
+    contradict each other about its Region and window.
+    """
 
     sign_file: SignFile | None
     key: HeldKey | None
     reasons: tuple[Reason, ...]
     checks: tuple[Check, ...]
+    copies: tuple[HeldKey, ...] = ()
 
     @property
     def signature_holds(self) -> bool:
@@ -94,6 +99,7 @@ def _ended(reason: Reason, detail: str) -> Examination:
 
 def _with_key(sign_file: SignFile, candidates: Sequence[HeldKey], parsed: Check) -> Examination:
     named = sign_file.claims.fingerprint
+    candidates = by_trust(candidates)
     genuine = [held for held in candidates if held.key.fingerprint == named]
     if not candidates:
         detail = f"no public key with fingerprint {named} is to be had now"
@@ -117,19 +123,24 @@ def _with_key(sign_file: SignFile, candidates: Sequence[HeldKey], parsed: Check)
 def _with_signature(sign_file: SignFile, genuine: Sequence[HeldKey], parsed: Check) -> Examination:
     """MD5 can be made to collide, so several keys may bear the name: one under which the signature holds wins.
 
-    Of several copies of that key one with a Region and a window goes first: a bare copy hides no finding.
+    *genuine*: in the order of trust. All copies of the key that wins are told: none of them hides a finding.
     """
     trouble = "the RSA signature over the hash list does not hold"
-    for held in sorted(genuine, key=lambda held: (held.key.region is None) + (held.key.valid_from is None)):
+    for held in genuine:
         try:
             holds = signature_holds(held.key.der, sign_file.signature, sign_file.signing_string)
         except KeyUnusableError as error:
             trouble = f"the key cannot be used: {error}"
             continue
         if holds:
-            return Examination(sign_file, held, (), (parsed, _key_check(held), _SIGNATURE_HOLDS))
+            checks = (parsed, _key_check(held), _SIGNATURE_HOLDS)
+            return Examination(sign_file, held, (), checks, _copies(held, genuine))
     checks = (parsed, _key_check(genuine[0]), Check("signature", CheckResult.FAIL, trouble))
-    return Examination(sign_file, genuine[0], (Reason.SIGNATURE_INVALID,), checks)
+    return Examination(sign_file, genuine[0], (Reason.SIGNATURE_INVALID,), checks, _copies(genuine[0], genuine))
+
+
+def _copies(used: HeldKey, genuine: Sequence[HeldKey]) -> tuple[HeldKey, ...]:
+    return tuple(held for held in genuine if held.key.der == used.key.der)
 
 
 _SIGNATURE_HOLDS = Check(
@@ -150,7 +161,7 @@ def judge(
     """Steps 4 and 5: the whole answer about a delivery whose files are *observed* (the sign file left out)."""
     by_name = {file.name: file for file in observed}
     reasons, check = _files(examination, by_name)
-    noticed = findings(examination.sign_file, examination.key, tuple(observed_names(observed)), circumstances)
+    noticed = findings(examination.sign_file, examination.copies, tuple(observed_names(observed)), circumstances)
     noticed += _content_findings(examination, by_name)
     return judgement(
         reasons=examination.reasons + reasons,

@@ -25,8 +25,8 @@ SECOND = timedelta(seconds=1)
 def noticed(complete=COMPLETE, key=KEY.public, names=("result_1.csv.gz",), path=PATH, region=None, **around):
     files = signed({"result_1.csv.gz": result()}, complete, region=region)
     sign_file = parse_sign_file(files["result_sign.json"])
-    held = HeldKey(key) if key else None
-    return findings(sign_file, held, names, Circumstances(path, "some/where/", **around))
+    copies = [HeldKey(key)] if key else []
+    return findings(sign_file, copies, names, Circumstances(path, "some/where/", **around))
 
 
 def kinds(**arguments) -> list[Finding]:
@@ -42,7 +42,7 @@ def test_an_honest_delivery_gives_nothing():
 def test_without_a_sign_file_only_the_place_and_the_history_speak():
     history = [(Finding.SOURCE_CHANGED, "changed")]
     around = Circumstances(None, "x\n/", same_hash_list=["y"], history=history)
-    found = findings(None, None, ["a"], around)
+    found = findings(None, [], ["a"], around)
     assert [finding for finding, _ in found] == [Finding.SOURCE_CHANGED, Finding.PATH_NONSTANDARD]
     assert r"x\n/" in found[1][1].replace("\\\\", "\\")
 
@@ -88,7 +88,7 @@ def test_claims_at_the_edge_of_the_calendar_upset_no_arithmetic(moment):
     for other in (COMPLETE, moment, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
         path = QueryPath(PATH.account, PATH.query_id, other.date())
         around = Circumstances(path, "x/", execution_time=other, earliest_modified=other)
-        found = findings(sign_file, HeldKey(KEY.public), ["result_1.csv.gz"], around)
+        found = findings(sign_file, [HeldKey(KEY.public)], ["result_1.csv.gz"], around)
         assert (Finding.TIME_INCONSISTENT in dict(found)) == (other != moment)
 
 

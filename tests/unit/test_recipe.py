@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
 
 from archiver.domain.delivery import QueryPath
-from archiver.domain.keys import HeldKey, PublicKey
+from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
 from archiver.domain.sign_file import SignFile
 from archiver.domain.verdict import CheckResult, Finding, Reason, Verdict
 from archiver.verify.findings import Circumstances
@@ -93,6 +95,56 @@ def test_a_bare_copy_of_the_key_hides_no_finding():
     files = single(region="eu-west-1")
     for keys in ([bare, KEY.public], [KEY.public, bare]):
         assert judge_files(files, finder(keys), AROUND).findings == (Finding.REGION_MISMATCH,)
+
+
+TRUE = PublicKey(KEY.public.der, KEY.public.fingerprint, KEY.region, *WINDOW)
+ELSEWHERE = replace(TRUE, region="eu-west-1")
+EVER = replace(TRUE, valid_from=datetime(2000, 1, 1, tzinfo=UTC), valid_until=datetime(2099, 12, 31, tzinfo=UTC))
+LYING = replace(EVER, region="eu-west-1")
+BARE = PublicKey(TRUE.der, TRUE.claimed_fingerprint)
+
+
+def listed(key: PublicKey, day: int = 1) -> HeldKey:
+    return HeldKey(key, (KeyProvenance("ListPublicKeys", "https://ct", "arn", datetime(2026, 1, day, tzinfo=UTC)),))
+
+
+def imported(key: PublicKey, day: int = 1) -> HeldKey:
+    return HeldKey(key, (KeyProvenance("import", "keys.json", "me", datetime(2025, 1, day, tzinfo=UTC)),))
+
+
+CLAIMED_ELSEWHERE = single(region="eu-west-1")
+CLAIMED_LATE = signed({"result_1.csv.gz": result()}, WINDOW[1] + timedelta(days=2))
+HONEST = single()
+
+
+@pytest.mark.parametrize(
+    ("copies", "files", "found"),
+    [
+        ([listed(TRUE), imported(ELSEWHERE)], CLAIMED_ELSEWHERE, Finding.REGION_MISMATCH),
+        ([listed(TRUE), imported(LYING)], CLAIMED_ELSEWHERE, Finding.REGION_MISMATCH),
+        ([listed(TRUE), imported(EVER), imported(LYING)], CLAIMED_LATE, Finding.KEY_OUTSIDE_WINDOW),
+        ([listed(TRUE), imported(LYING)], HONEST, None),
+        ([listed(TRUE), imported(BARE)], HONEST, None),
+        ([listed(TRUE, 2), listed(ELSEWHERE, 3)], HONEST, None),
+        ([listed(TRUE, 2), listed(ELSEWHERE, 1)], HONEST, Finding.REGION_MISMATCH),
+        ([imported(TRUE), imported(ELSEWHERE, 2)], HONEST, Finding.REGION_MISMATCH),
+        ([imported(TRUE, 2), imported(EVER)], CLAIMED_LATE, Finding.KEY_OUTSIDE_WINDOW),
+        ([HeldKey(TRUE), HeldKey(EVER), HeldKey(BARE)], CLAIMED_LATE, Finding.KEY_OUTSIDE_WINDOW),
+        ([HeldKey(TRUE), HeldKey(LYING)], CLAIMED_ELSEWHERE, Finding.REGION_MISMATCH),
+        ([HeldKey(TRUE), HeldKey(BARE)], HONEST, None),
+    ],
+)
+def test_copies_that_contradict_each_other_hide_nothing_whatever_their_order(copies, files, found):
+    judged = set()
+    for order in permutations(copies):
+        examination = examine(files["result_sign.json"], lambda _, order=order: order)
+        around = replace(AROUND, path=None, execution_time=None)
+        judgement = judge(examination, [observe("result_1.csv.gz", files["result_1.csv.gz"])], around)
+        judged.add((examination.key, judgement))
+    ((used, judgement),) = judged
+    assert judgement.verdict is Verdict.VERIFIED
+    assert used.is_listed == any(copy.is_listed for copy in copies)
+    assert set(judgement.findings) - {Finding.PATH_NONSTANDARD} == ({found} if found else set())
 
 
 @pytest.mark.parametrize(

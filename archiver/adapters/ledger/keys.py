@@ -14,7 +14,7 @@ from archiver.adapters.ledger.rows import key_of, provenance_of, reading
 from archiver.adapters.ledger.statements import rows_of
 from archiver.adapters.ledger.stored import plain_text, plain_time, stored_text
 from archiver.adapters.ledger.tables import key_provenance, keys
-from archiver.domain.keys import HeldKey, PublicKey
+from archiver.domain.keys import HeldKey, PublicKey, by_trust
 
 _LISTED = sa.select(keys.c.der, key_provenance).join(keys, keys.c.sha256 == key_provenance.c.sha256)
 
@@ -50,10 +50,11 @@ class SqlKeys:
             obtained = HeldKey(key_of(row), (provenance_of(row),))
             by_sha256.setdefault(row["sha256"], []).append(obtained)
         held = [whole for copies in by_sha256.values() for whole in _joined(copies)]
-        return sorted(held, key=_order)
+        return sorted(by_trust(held), key=_order)
 
 
 def _order(held: HeldKey) -> tuple[bool, str, str]:
+    """Copies of one key that have the same start stay in the order of trust."""
     start = held.key.valid_from
     return start is None, "" if start is None else start.isoformat(), held.key.sha256
 
@@ -62,10 +63,11 @@ def _joined(copies: Sequence[HeldKey]) -> list[HeldKey]:
     """*copies* of one key as one, unless they contradict each other.
 
     An imported file says nothing of the Region and perhaps nothing of the window; the listing that does says
-    the same and more, so both are one key with two provenances. Where Region or window differ, both stand.
+    the same and more, so both are one key with two provenances. Where Region or window differ, both stand; and
+    where an import says more than a listing, so that nothing is believed as listed that was not.
     """
     distinct: list[HeldKey] = []
-    for copy in sorted(copies, key=lambda c: -_facts(c.key)):
+    for copy in sorted(copies, key=lambda c: (not c.is_listed, -_facts(c.key))):
         fitting = next((i for i, one in enumerate(distinct) if _says_no_more(copy.key, one.key)), None)
         if fitting is None:
             distinct.append(copy)
