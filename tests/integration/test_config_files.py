@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from archiver.cli.main import COMMANDS, archiver
+from archiver.adapters.files.durable import Disk
+from archiver.cli.main import COMMANDS, EXIT_INTERRUPTED, archiver
 from archiver.errors import SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +77,7 @@ def test_units_start_commands_that_the_program_accepts(unit: str, tmp_path: Path
         f'[custody]\nsigning_key = "{tmp_path}/none"\n'
     )
     for start in [*option(unit, "ExecStartPre"), *option(unit, "ExecStart")]:
-        program, *arguments = shlex.split(start)
+        program, *arguments = shlex.split(start.removeprefix("-"))
         assert program == "/usr/local/bin/archiver"
         assert arguments[:2] == ["--config", "/etc/archiver/archiver.toml"]
         name, *rest = arguments[2:]
@@ -101,6 +102,23 @@ def test_a_budget_of_time_is_a_duration_or_seconds(written: str) -> None:
     arguments = ["--config", "/nowhere/archiver.toml", "audit", "--due", "--max-time", written]
     done = CliRunner().invoke(archiver, arguments)
     assert isinstance(done.exception, SettingsError), done.output
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_units_start_from_a_configuration_alone(unit: str) -> None:
+    """A failing ExecStartPre would be started again for ever: RestartPreventExitStatus is about ExecStart."""
+    made = "-/usr/local/bin/archiver --config /etc/archiver/archiver.toml ledger upgrade"
+    assert option(unit, "ExecStartPre") == [made]
+    assert option(unit, "EnvironmentFile") == ["-/etc/archiver/environment"]
+    if option(unit, "Type") == ["oneshot"]:
+        assert option(unit, "SuccessExitStatus") == [str(EXIT_INTERRUPTED)]
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_units_leave_the_boot_id_to_be_read(unit: str) -> None:
+    """Without it every staged file counts as one of an earlier boot, and is fetched again."""
+    assert option(unit, "ProcSubset") == []
+    assert Disk().boot_id()
 
 
 def test_the_daemon_unit_keeps_its_promises() -> None:
