@@ -84,8 +84,16 @@ class App:
         return KeyRing(self.ledger.keys.by_fingerprint, self.keeper.admit, ask, utc_now)
 
     def authority(self, region: str) -> KeyAuthority | None:
-        """Who answers ListPublicKeys for *region*: through the first source there, else the first with AWS access."""
-        candidates = [s for s in self.settings.sources if _has_aws(s)]
+        """Who answers ListPublicKeys for *region*: through the first source there, else the first that may ask there.
+
+        A source with an endpoint of its own asks for its own Region only: that endpoint answers the same whatever
+        Region is asked for, so that a sign file's claim would become the label of the keys that it gives.
+        """
+        candidates = [
+            s
+            for s in self.settings.sources
+            if _has_aws(s) and (s.region in (None, region) or s.cloudtrail_endpoint_url is None)
+        ]
         chosen = next((s for s in candidates if s.region == region), candidates[0] if candidates else None)
         if chosen is None:
             return None

@@ -78,8 +78,14 @@ def fetch(cli: Cli, regions: Sequence[str], as_json: bool) -> int:
         check_region(region)
     with opened(cli) as app:
         authorities = app.authorities(regions)
-        if not authorities:
-            raise UsageError("no source with access to AWS is configured, so there is nobody to ask")
+        answering = {authority.region for authority in authorities}
+        unanswered = [region for region in regions if region not in answering]
+        if unanswered or not authorities:
+            raise UsageError(
+                f"no source with access to AWS{' in ' if unanswered else ''}{', '.join(unanswered)} is configured, "
+                "so there is nobody to ask",
+                "A source with a cloudtrail_endpoint_url answers for its own region only.",
+            )
         harvests = harvest(app.keeper, authorities, utc_now, app.ledger.journal)
     status = EXIT_OK
     answer = []
