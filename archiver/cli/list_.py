@@ -15,7 +15,7 @@ from archiver.cli.select import Conditions, codes_of, condition_options
 from archiver.domain.text import printable
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Finding, Reason
-from archiver.errors import EXIT_OK
+from archiver.errors import EXIT_INTEGRITY, EXIT_OK
 
 if TYPE_CHECKING:
     from archiver.domain.records import EvidenceRecord
@@ -32,8 +32,8 @@ Examples:
   archiver list --since 2026-01-01 --until 2026-01-31 --account 111122223333
   archiver list --json | jq -r 'select(.bytes > 1e9) | .id'
 
-Exit status: 0 also where nothing is listed, 2 for a wrong option or configuration, 4 where the ledger cannot be
-read.
+Exit status: 0 also where nothing is listed, 1 where the ledger's rows of an item were made unreadable (the others
+are listed), 2 for a wrong option or configuration, 4 where the ledger cannot be read.
 """
 
 
@@ -63,12 +63,19 @@ def command(
     """
     from archiver import wiring
 
+    unreadable: list[str] = []
+
+    def tell(evidence_id: str, trouble: str) -> None:
+        unreadable.append(evidence_id)
+        note(f"{evidence_id} cannot be listed: {trouble}")
+
     with closing(wiring.open_app(cli.settings(), cli.stop, cli.progress())) as app:
-        records = islice(_with_code(app.ledger.evidence.select(conditions.selection()), code), limit)
+        found = app.ledger.evidence.select(conditions.selection(), unreadable=tell)
+        records = islice(_with_code(found, code), limit)
         count = _print_lines(records) if as_json else _print_pages(records)
-    if not count:
+    if not count and not unreadable:
         note("no evidence is archived that meets this", cli.verbosity)
-    return EXIT_OK
+    return EXIT_INTEGRITY if unreadable else EXIT_OK
 
 
 def _with_code(records: Iterator[EvidenceRecord], code: str | None) -> Iterator[EvidenceRecord]:

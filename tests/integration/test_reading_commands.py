@@ -11,6 +11,7 @@ import pytest
 
 from archiver.domain.times import format_time
 from tests.support.filled import COMPLETE, Place, fill
+from tests.support.ledgers import LedgerPlace
 
 LIST_FIELDS = {
     "id": str,
@@ -35,7 +36,7 @@ TODAY = datetime.now(UTC).date()
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """The archive; the last test of the module may change it."""
+    """The archive; the last tests of the module may change it."""
     return fill(tmp_path_factory.mktemp("filled"))
 
 
@@ -219,3 +220,18 @@ def test_help_gives_examples_and_exit_statuses(place: Place, command: str) -> No
     text = place.run(command, "--help").stdout
     assert "Examples:" in text
     assert "Exit status:" in text
+
+
+def test_an_item_that_was_made_unreadable_is_named_and_the_others_are_listed(place: Place) -> None:
+    """It changes the ledger, and stands last."""
+    item, rest = place.item("tampered")["id"], [line["id"] for line in place.lines()]
+    rest.remove(item)
+    LedgerPlace(place.settings.ledger.url.get_secret_value()).forge(
+        f"UPDATE files SET size = 'x' WHERE evidence_id = '{item}'"
+    )
+    for command in (["list"], ["list", "--json"], ["-q", "list"]):
+        ran = place.run(*command, status=1)
+        assert f"{item} cannot be listed: ledger: the row {item} 0 of table files cannot be read" in ran.stderr
+        assert "Traceback" not in ran.stderr
+        assert all(other[:12] in ran.stdout for other in rest)
+        assert item[:12] not in ran.stdout

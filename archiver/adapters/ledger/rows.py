@@ -118,24 +118,25 @@ def evidence_of(row: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> E
 
 
 def _file_of(row: Mapping[str, Any]) -> EvidenceFile:
-    return EvidenceFile(
-        name=plain_text(row["name"]),
-        role=FileRole(row["role"]),
-        path=plain_text(row["path"]),
-        size=plain_number(row["size"]),
-        sha256=plain_text(row["sha256"]),
-        listed_sha256=_optional(row["listed_sha256"]),
-        origin=Origin(
-            key=plain_text(row["key"]),
-            etag=plain_text(row["etag"]),
-            version_id=_optional(row["version_id"]),
-            last_modified=plain_moment(row["last_modified"]),
-            request_id=_optional(row["request_id"]),
-            request_id_2=_optional(row["request_id_2"]),
-            clock_offset_ms=None if row["clock_offset_ms"] is None else plain_number(row["clock_offset_ms"]),
-            encryption=_optional(row["encryption"]),
-        ),
-    )
+    with reading("files", f"{row['evidence_id']} {row['position']}"):
+        return EvidenceFile(
+            name=plain_text(row["name"]),
+            role=FileRole(row["role"]),
+            path=plain_text(row["path"]),
+            size=plain_number(row["size"]),
+            sha256=plain_text(row["sha256"]),
+            listed_sha256=_optional(row["listed_sha256"]),
+            origin=Origin(
+                key=plain_text(row["key"]),
+                etag=plain_text(row["etag"]),
+                version_id=_optional(row["version_id"]),
+                last_modified=plain_moment(row["last_modified"]),
+                request_id=_optional(row["request_id"]),
+                request_id_2=_optional(row["request_id_2"]),
+                clock_offset_ms=None if row["clock_offset_ms"] is None else plain_number(row["clock_offset_ms"]),
+                encryption=_optional(row["encryption"]),
+            ),
+        )
 
 
 def said_of(judgement: Judgement) -> Row:
