@@ -237,6 +237,17 @@ def test_old_deliveries_are_found_by_the_first_pass(home, key, aws):
     assert home.run("sync", "--json", status=0).json["archived"] == 1
 
 
+def test_accounts_that_are_no_longer_taken_are_not_gone(home, key, aws):
+    home.configure(home.s3_source(aws))
+    for account in (ACCOUNT, "999988887777"):
+        aws.put_delivery(*home.sample(key, account=account))
+    home.run("sync", status=3)
+    home.write(home.s3_source(aws, accounts=[ACCOUNT]))
+    answer = home.run("sync", "--full", "--json").json
+    assert (answer["discovered"], answer["gone"]) == (1, 0)
+    assert home.kinds().count("delivery_vanished") == 0
+
+
 def test_a_prefix_and_accounts_limit_what_is_taken(home, key, aws):
     aws.register_key(key.public)
     home.configure(home.s3_source(aws, prefix="some/where", accounts=[ACCOUNT]))

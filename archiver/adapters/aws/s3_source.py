@@ -39,7 +39,8 @@ class S3Source:
     """Implements :class:`archiver.ports.Source`.
 
     *prefix* is a folder: ``a/b`` means ``a/b/``. *accounts* restricts the source to these accounts' canonical
-    folders, wherever below the prefix; with none given everything counts.
+    folders, wherever below the prefix; with none given everything counts. Who asks for a prefix inside of another
+    account's folder gets it all the same: evidence acquired before *accounts* was narrowed is not gone.
     """
 
     times_are_observed: Final = True
@@ -92,8 +93,9 @@ class S3Source:
             found = self._below(self._prefix)
         else:
             return
+        every = not self._accounts or account_of(prefix) is not None
         for entry in found:
-            if not self._accounts or account_of(entry.key) in self._accounts:
+            if every or account_of(entry.key) in self._accounts:
                 yield entry
 
     def _below(self, prefix: str) -> Iterator[SourceObject]:
