@@ -129,13 +129,17 @@ def split(path: str) -> tuple[str, str]:
 
 
 class Tree:
-    """The folders below one root. Safe from several threads. Methods raise OSError."""
+    """The folders below one root. Safe from several threads. Methods raise OSError.
+
+    ``placing``: held while a folder gets its name in the archive.
+    """
 
     def __init__(self, root: Path, disk: Disk) -> None:
         self.root = root
         self.disk = disk
         self._settled: set[tuple[str, ...]] = set()
         self._lock = threading.Lock()
+        self.placing = threading.Lock()
 
     def where(self, path: str) -> str:
         """*path* in full, for messages."""

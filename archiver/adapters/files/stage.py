@@ -174,18 +174,21 @@ class FolderStage:
     def _place_folder(self, folder: str, inside: Mapping[str, str]) -> None:
         """Everything that can fail for want of room or rights comes before the one rename."""
         above, name = split(folder)
-        with self._tree.made(above) as outer, self._tree.folder(self._path) as stage:
+        with self._tree.folder(self._path) as stage:
             self._make_ready(stage, inside)
-            if exists(name, outer):
-                raise StoreConflictError(f"{self._tree.where(folder)} appeared while the delivery was being placed")
-            try:
-                # Over a folder that is not empty a rename fails, and an empty one holds nothing to be lost.
-                self._disk.rename(_READY, stage, name, outer)
-            except OSError as error:
-                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise StoreConflictError(f"{self._tree.where(folder)} appeared at the last moment") from error
-                raise
-            self._disk.fsync_folder(outer)
+            # A folder that another thread has just made for a delivery below is empty still, and a rename would
+            # take it away from under that thread: so folders are made and named by one thread at a time.
+            with self._tree.placing, self._tree.made(above) as outer:
+                if exists(name, outer):
+                    raise StoreConflictError(f"{self._tree.where(folder)} appeared while it was being placed")
+                try:
+                    self._disk.rename(_READY, stage, name, outer)
+                except OSError as error:
+                    if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                        raise StoreConflictError(f"{self._tree.where(folder)} appeared at the last moment") from error
+                    raise
+            with self._tree.folder(above) as outer:
+                self._disk.fsync_folder(outer)
 
     def _make_ready(self, stage: int, inside: Mapping[str, str]) -> None:
         """Moves the files into ``ready/``; the plan says how to move them back where a run ends in here.
