@@ -6,22 +6,33 @@ import threading
 from pathlib import Path
 
 from archiver.adapters.files.store import FolderStore
-from archiver.errors import StoreConflictError
 from tests.support.stores import FaultyDisk, fill, tree
 
 
 class MeetingDisk(FaultyDisk):
-    """Before the folder *at* is made, *meanwhile* runs in another thread, for as long as it can run at all."""
+    """Right before the first delivery gets its name, *meanwhile* runs in another thread until it would make *at*.
+
+    It goes on once the name is given. Where it cannot come that far, nobody waits for long.
+    """
 
     def __init__(self, at, meanwhile):
         super().__init__()
-        self.at, self.meanwhile, self.thread = at, meanwhile, None
+        self.at = at
+        self.thread = threading.Thread(target=meanwhile)
+        self.arrived, self.named = threading.Event(), threading.Event()
+
+    def rename(self, name, folder, new_name, new_folder):
+        if new_name == "A":
+            self.thread.start()
+            self.arrived.wait(0.3)
+        super().rename(name, folder, new_name, new_folder)
+        if new_name == "A":
+            self.named.set()
 
     def mkdir(self, name, folder, mode=0o755):
-        if name == self.at and self.thread is None:
-            self.thread = threading.Thread(target=self.meanwhile)
-            self.thread.start()
-            self.thread.join(0.3)
+        if name == self.at:
+            self.arrived.set()
+            assert self.named.wait(10)
         super().mkdir(name, folder, mode)
 
 
@@ -29,22 +40,20 @@ def test_a_folder_that_was_just_made_for_a_delivery_below_is_not_taken_away(tmp_
     FolderStore.create(tmp_path)
     outcomes = []
 
-    def place_above():
+    def place_below():
         try:
-            outcomes.append(above.publish({"data": "prod/A/file"}, "prod/A"))
-        except StoreConflictError as error:
+            outcomes.append(below.publish({"data": "prod/A/B/C/file"}, "prod/A/B/C"))
+        except Exception as error:  # told by the assertion
             outcomes.append(error)
 
-    disk = MeetingDisk("B", place_above)
+    disk = MeetingDisk("B", place_below)
     store = FolderStore(tmp_path, disk)
     above, below = store.stage("aa"), store.stage("bb")
     fill(above, {"data": b"above"})
     fill(below, {"data": b"below"})
 
-    assert below.publish({"data": "prod/A/B/C/file"}, "prod/A/B/C")
+    assert above.publish({"data": "prod/A/file"}, "prod/A")
 
     disk.thread.join(10)
-    (outcome,) = outcomes
-    assert outcome is False or isinstance(outcome, StoreConflictError), "the name is taken: another one is chosen"
-    assert tree(tmp_path / "prod") == {"A/B/C/file": b"below"}
-    assert above.publish({"data": "prod/A@r2/file"}, "prod/A@r2")
+    assert outcomes == [True]
+    assert tree(tmp_path / "prod") == {"A/B/C/file": b"below", "A/file": b"above"}
