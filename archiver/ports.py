@@ -25,6 +25,7 @@ from archiver.domain.records import (
     SourceStatus,
     StoredEntry,
     Totals,
+    Undelivered,
 )
 
 Clock = Callable[[], datetime]
@@ -235,7 +236,7 @@ class EvidenceIndex(Protocol):
     """Reading what is archived. Every iterator reads in pages: memory does not grow with the ledger."""
 
     def get(self, evidence_id: str) -> EvidenceRecord:
-        """Raises UnknownEvidenceError."""
+        """Raises UnknownEvidenceError, and LedgerError for an item that is there and cannot be read."""
         ...
 
     def resolve(self, text: str) -> str:
@@ -251,7 +252,8 @@ class EvidenceIndex(Protocol):
     ) -> Iterator[EvidenceRecord]:
         """Items by acquired_at (or by next_audit_at), then ID. Items may be recorded while iterating.
 
-        An item that cannot be read goes to *unreadable*; without it LedgerError is raised.
+        An item that cannot be read, and one of ``selection.ids`` that lacks a row, goes to *unreadable*; without
+        it LedgerError is raised.
         """
         ...
 
@@ -316,7 +318,14 @@ class Outbox(Protocol):
     """Alerts between their cause and their delivery: recorded with the cause, gone only when delivered."""
 
     def due(self, now: datetime) -> Sequence[QueuedAlert]:
-        """The undelivered ones whose next try has come, oldest first, at most 100."""
+        """The undelivered ones whose next try has come, oldest first, at most 100.
+
+        One that was made unreadable comes as an alert of that, and one whose next try stands impossibly far off.
+        """
+        ...
+
+    def waiting(self) -> Undelivered:
+        """All that is undelivered, whether it is due or not."""
         ...
 
     def delivered(self, alert_id: int, at: datetime) -> None: ...

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -12,6 +14,9 @@ import click
 
 from archiver.domain.text import printable
 from archiver.render.progress import hidden
+
+INTERRUPTED: Final = "archiver: interrupted; what was done before stands"
+"""Said by a command that ended before its work, because it was asked to."""
 
 _COLOURS: Final = {"verified": "green", "failed": "red", "indeterminate": "yellow", "pending": "cyan"}
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -84,6 +89,26 @@ def coloured() -> bool:
 def verdict_text(verdict: str) -> str:
     """*verdict*, in its colour where colour is wanted."""
     return click.style(verdict, fg=_COLOURS.get(verdict)) if coloured() else verdict
+
+
+def counted(count: int, what: str) -> str:
+    """``1 item``, ``2 items``, ``1,000 items``."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def started_as(script: str) -> str:
+    """How the command line that is running can be typed again: ``archiver`` where the shell finds this one.
+
+    *script* is ``sys.argv[0]``: a path, of a script or of our own module with ``python -m``.
+    """
+    if script.endswith(".py"):
+        return f"{shlex.quote(sys.executable)} -m archiver.cli.main"
+    found = shutil.which(os.path.basename(script))
+    return (
+        os.path.basename(script)
+        if found and os.path.realpath(found) == os.path.realpath(script)
+        else shlex.quote(script)
+    )
 
 
 def human_size(size: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from archiver.cli.context import Cli
 from archiver.cli.main import EXIT_INTERRUPTED
-from archiver.cli.output import answer, note, say_verdict
+from archiver.cli.output import answer, counted, note, say_verdict
 from archiver.domain.limits import MIB
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED
 from archiver.work.items import Item, Tally, Trouble, Troubles
@@ -32,7 +32,10 @@ def opened(cli: Cli) -> Iterator[App]:
     cli.catch_signals()
     try:
         yield app
-        app.send_alerts()
+        _, failed = app.send_alerts()
+        if failed:
+            to = ", ".join(app.ledger.outbox.waiting().refused)
+            note(f"archiver: {counted(failed, 'alert')} could not be delivered to {to}; they are tried again")
     finally:
         app.close()
 

@@ -9,6 +9,7 @@ import click
 
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.output import human_size, note, print_json, verdict_text
+from archiver.domain.text import printable
 from archiver.domain.times import format_optional
 from archiver.domain.verdict import Verdict
 from archiver.errors import EXIT_OK, SettingsError
@@ -65,6 +66,7 @@ def _status(app: App, public_key: str | None, trouble: str | None) -> dict[str, 
 
     reverify_after = app.settings.audit.reverify_after.total_seconds()
     totals = app.ledger.evidence.totals(wiring.utc_now(), reverify_after)
+    alerts = app.ledger.outbox.waiting()
     return {
         "evidence": {
             verdict.value: totals.by_verdict.get(verdict, 0)
@@ -77,6 +79,11 @@ def _status(app: App, public_key: str | None, trouble: str | None) -> dict[str, 
         "last_sync_at": format_optional(totals.last_sync_at),
         "ledger": {"url": app.ledger.url, "size": totals.events, "root": None, "last_checkpoint_at": None},
         "archive": {"url": app.store.url, "free_bytes": app.store.free_bytes()},
+        "alerts": {
+            "undelivered": alerts.count,
+            "oldest": format_optional(alerts.oldest),
+            "refused": list(alerts.refused),
+        },
         "sources": [_source(app, source.name, source.url) for source in app.settings.sources],
         "custody": {"origin": app.settings.custody.origin, "public_key": public_key, "trouble": trouble},
     }
@@ -107,10 +114,20 @@ def _print(status: dict[str, Any], settings: Settings) -> None:
     _row("ledger", status["ledger"]["url"], f"{status['ledger']['size']} custody events")
     _row("archive", status["archive"]["url"], f"{human_size(status['archive']['free_bytes'])} free")
     _row("custody key", status["custody"]["public_key"] or "none")
+    _alerts_row(status["alerts"])
     for source in status["sources"]:
         failing = f"FAILING since {source['failing_since']}" if source["failing_since"] else ""
         synced = f"last sync {source['last_sync_at']}" if source["last_sync_at"] else "never synced"
         _row("source", f"{source['name']}: {source['url']}", failing or synced)
+
+
+def _alerts_row(alerts: dict[str, Any]) -> None:
+    if not alerts["undelivered"]:
+        _row("alerts", "all delivered")
+        return
+    since = f"the oldest of {alerts['oldest']}" if alerts["oldest"] else "the oldest of no readable time"
+    to = f"refused by {', '.join(map(printable, alerts['refused']))}" if alerts["refused"] else "not tried yet"
+    _row("alerts", f"{alerts['undelivered']} NOT DELIVERED", since, to)
 
 
 def _row(name: str, *values: str) -> None:

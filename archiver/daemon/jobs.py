@@ -89,7 +89,8 @@ def alerts(app: App, log: FilteringBoundLogger) -> None:
     """What is queued and due to be told."""
     delivered, failed = app.send_alerts()
     if failed:
-        log.warning("alerts not delivered; they are tried again", failed=failed, delivered=delivered)
+        to = ", ".join(app.ledger.outbox.waiting().refused)
+        log.warning("alerts not delivered; they are tried again", failed=failed, delivered=delivered, to=to)
     elif delivered:
         log.info("alerts delivered", delivered=delivered)
 

@@ -117,3 +117,13 @@ class QueuedAlert:
     created_at: datetime
     attempts: int
     refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """The alerts that are not delivered yet: how many, since when the oldest waits (None: not known), and the
+    addresses that did not take one at its last try."""
+
+    count: int
+    oldest: datetime | None
+    refused: tuple[str, ...] = ()

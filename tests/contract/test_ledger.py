@@ -22,7 +22,7 @@ from archiver.domain.custody import (
 )
 from archiver.domain.evidence import EvidenceState
 from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
-from archiver.domain.records import Alert, KnownDelivery
+from archiver.domain.records import Alert, KnownDelivery, Undelivered
 from archiver.domain.verdict import Finding, Reason, Verdict
 from archiver.errors import LedgerError, UnknownEvidenceError
 from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, good, item, told, verified
@@ -435,9 +435,12 @@ def test_an_alert_waits_until_it_is_delivered(ledger: SqlLedger) -> None:
     ledger.outbox.failed(first.id, ["urls[1] json://host"], START + DAY)
     ledger.outbox.delivered(second.id, START)
     assert ledger.outbox.due(START) == []
+    waiting = ledger.outbox.waiting()
+    assert (waiting.count, waiting.oldest, waiting.refused) == (1, START, ("urls[1] json://host",))
     (again,) = ledger.outbox.due(START + DAY)
     assert (again.id, again.attempts, again.refused) == (first.id, 1, ("urls[1] json://host",))
     ledger.outbox.delivered(again.id, START + DAY)
+    assert ledger.outbox.waiting() == Undelivered(0, None)
     ledger.journal.record([started(2)], [Alert("a", "title", "text")])
     assert ledger.outbox.due(START + 9 * DAY) == []
 
@@ -462,6 +465,7 @@ def test_an_alert_that_cannot_be_read_is_told_of_and_keeps_no_other_back(
 ) -> None:
     sqlite_ledger.journal.record([started(1)], [Alert(name, "title", "text") for name in "abc"])
     sqlite_place.forge(f"UPDATE alerts SET {garbage} WHERE cause = 'b'")
+    assert sqlite_ledger.outbox.waiting().count == 3
     first, broken, last = sqlite_ledger.outbox.due(START)
     assert (first.alert.cause, last.alert.cause) == ("a", "c")
     assert broken.alert.title == f"alert {broken.id} was made unreadable in the ledger"

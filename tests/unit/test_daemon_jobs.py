@@ -96,7 +96,7 @@ def test_alerts_that_are_refused_are_said_and_stay(site: Site) -> None:
     app = open_app(load_settings(site.config, {}), threading.Event(), SilentProgress())
     done(jobs.sync, app)
     (line,) = done(jobs.alerts, app)
-    assert (line["log_level"], line["failed"]) == ("warning", 1)
+    assert (line["log_level"], line["failed"], line["to"]) == ("warning", 1, "urls[0] json://127.0.0.1")
     assert done(jobs.alerts, app) == [], "it waits for its next try"
     assert site.query("SELECT attempts FROM alerts WHERE delivered_at IS NULL") == [(1,)]
     app.close()

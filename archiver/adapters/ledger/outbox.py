@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from archiver.adapters.ledger.rows import plain_number, reading
 from archiver.adapters.ledger.statements import rows_of
 from archiver.adapters.ledger.stored import plain_list, plain_text, plain_time, stored_list, stored_time
 from archiver.adapters.ledger.tables import alerts
-from archiver.domain.records import Alert, QueuedAlert
+from archiver.domain.records import Alert, QueuedAlert, Undelivered
 from archiver.errors import LedgerError
 
 _AT_ONCE: Final = 100
@@ -40,6 +41,22 @@ class SqlOutbox:
         with self._database.read() as connection:
             rows = rows_of(connection, statement)
         return [_queued(row, now) for row in rows]
+
+    def waiting(self) -> Undelivered:
+        """See ``ports.Outbox``. What was made unreadable is counted, and says no more."""
+        waiting = alerts.c.delivered_at.is_(None)
+        counts = sa.select(sa.func.count(), sa.func.min(alerts.c.created_at))
+        refusals = sa.select(alerts.c.refused).where(waiting).distinct().limit(_AT_ONCE)
+        with self._database.read() as connection:
+            count, since = connection.execute(counts.where(waiting)).one()
+            refused = [row["refused"] for row in rows_of(connection, refusals)]
+        oldest, addresses = None, set[str]()
+        with suppress(ValueError):
+            oldest = None if since is None else plain_time(since)
+        for stored in refused:
+            with suppress(ValueError):
+                addresses.update(_addresses(stored))
+        return Undelivered(count, oldest, tuple(sorted(addresses)))
 
     def delivered(self, alert_id: int, at: datetime) -> None:
         """See ``ports.Outbox``."""
