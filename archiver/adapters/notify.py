@@ -34,7 +34,7 @@ class AppriseMessenger:
         except ImportError as error:
             raise UsageError(
                 "[notify] urls needs apprise, which is not installed",
-                "pip install 'cloudtrail-evidence-archiver[notify]'",
+                "Install apprise: requirements/runtime.txt has it, with hashes.",
             ) from error
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its warnings may quote parts of a URL
         asset = apprise.AppriseAsset(

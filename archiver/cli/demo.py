@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archiver.cli.context import Cli, pass_cli
-from archiver.cli.output import say, say_verdict
+from archiver.cli.output import counted, say, say_verdict, started_as
 from archiver.errors import ArchiverError, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ Examples:
   archiver demo --dir ./demo          in a folder of yours, which must be empty or new
 
 \b
-Exit status: 0 the demonstration went as it should, 2 the folder cannot be used, 4 it did not.
+Exit status: 0 the demonstration went as it should, 2 the folder cannot be used, 4 it did not, 130 interrupted.
 """
 
 
@@ -47,8 +49,9 @@ def command(cli: Cli, folder: Path | None) -> int:
     and a report is written. Takes a few seconds; everything stays in the folder for you to look at.
     """
     from archiver.demo.scenario import stock
-    from archiver.demo.server import DemoAws
+    from archiver.demo.server import DemoAws, check_installed
 
+    check_installed()
     base = _folder(folder)
     cli.configure_logs()
     cli.catch_signals()
@@ -61,10 +64,17 @@ def command(cli: Cli, folder: Path | None) -> int:
         app = _app(cli, base, aws, stack)
         _harvest_and_sync(app)
         _audit(app, base, stocked)
+        _go_on(app)
         _report(app, base)
         _alerts(app)
     _next(base)
     return 0
+
+
+def _go_on(app: App) -> None:
+    """Raises Abort, the frame's word for an interruption, where one was asked for."""
+    if app.stop.is_set():
+        raise click.Abort
 
 
 def _step(number: int, text: str) -> None:
@@ -130,10 +140,12 @@ def _harvest_and_sync(app: App) -> None:
 
     _step(3, "Harvesting public keys, then syncing: fetch, verify, archive, record")
     for done in harvest(app.keeper, app.authorities(), utc_now, app.ledger.journal):
+        _go_on(app)
         if done.admission is None or not done.admission.new:
             raise DemoFailedError(f"no key was harvested: {done.error}")
-        say(f"   ListPublicKeys, {done.region}: {done.admission.new} key")
+        say(f"   ListPublicKeys, {done.region}: {counted(done.admission.new, 'key')}")
     result = app.sync().run(app.plans(), _line)
+    _go_on(app)
     for trouble in result.troubles.kept:
         say(f"   {trouble.prefix}: {trouble.message}")
     say(f"   {result.archived} archived, {result.pending} still arriving (waited for), in {result.seconds:.1f} s")
@@ -154,17 +166,20 @@ def _audit(app: App, base: Path, stocked: Stocked) -> None:
     record = _record(app, stocked.honest[1])
     _step(4, "Auditing everything: each byte is read again from the medium")
     result = app.audit().run(Selection(), lambda _: None, Budget(), due_first=False)
+    _go_on(app)
     say(f"   {result.audited} audited: {result.tally.verified} verified, {result.tally.failed} failed as before")
     file = base / "evidence" / record.evidence.files[1].path
     _step(5, f"Damaging one archived file on purpose: {damage(file)}")
     say(f"   {file.relative_to(base)}")
     one = Selection(ids=[record.evidence.id])
     result = app.audit().run(one, _line, Budget(), due_first=False)
+    _go_on(app)
     if result.tally.failed != 1:
         raise DemoFailedError("the audit did not catch the damage")
     say("   caught")
     _step(6, "Repairing it: fetched again from the source, proved, the damaged bytes set aside")
     result = app.audit(repair=True).run(one, _line, Budget(), due_first=False)
+    _go_on(app)
     if result.repaired != 1 or result.tally.verified != 1:
         raise DemoFailedError("the repair did not mend the damage")
     say("   repaired, audited again, verified")
@@ -187,7 +202,7 @@ def _report(app: App, base: Path) -> None:
     _step(7, "Writing the chain-of-custody report")
     target = base / "report.html"
     summary = report_on(app, HtmlReport(), Selection(), target, words="everything", purpose="demonstration")
-    say(f"   {target}: {summary.items} items")
+    say(f"   {target}: {counted(summary.items, 'item')}")
 
 
 def _alerts(app: App) -> None:
@@ -201,6 +216,7 @@ def _alerts(app: App) -> None:
 
 def _next(base: Path) -> None:
     config = base / "archiver.toml"
+    program = started_as(sys.argv[0])
     say()
     say("Next, without any server:")
     for command_line, what in (
@@ -209,6 +225,6 @@ def _next(base: Path) -> None:
         ("status", "the counts"),
         ("audit --all", "read everything again"),
     ):
-        say(f"  archiver --config {config} {command_line:<12} {what}")
+        say(f"  {program} --config {shlex.quote(str(config))} {command_line:<12} {what}")
     say(f"  {base / 'report.html'}  the report, for a browser")
     say(f"  {base / 'evidence'}  the archive: files as delivered, public keys, damaged bytes set aside")

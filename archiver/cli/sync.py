@@ -8,7 +8,7 @@ from datetime import date
 import click
 
 from archiver.cli.context import Cli, pass_cli
-from archiver.cli.output import human_size, say
+from archiver.cli.output import INTERRUPTED, human_size, note, say
 from archiver.cli.pass_output import ItemPrinter, exit_status, joined, opened, show_troubles, troubles_json
 from archiver.cli.select import parse_moment
 from archiver.domain.text import printable
@@ -75,6 +75,7 @@ def show_intake(result: IntakeResult, printer: ItemPrinter, as_json: bool) -> in
                 "indeterminate": tally.indeterminate,
                 "bytes": tally.size,
                 "seconds": round(result.seconds, 3),
+                "stopped_by": "signal" if result.stopped else None,
                 "errors": troubles_json(result.troubles),
             }
         )
@@ -95,6 +96,8 @@ def show_intake(result: IntakeResult, printer: ItemPrinter, as_json: bool) -> in
             f" ({human_size(tally.size)}, {result.seconds:.1f} s)" + (f": {counts}" if counts else "")
         )
     show_troubles(result.troubles, as_json)
+    if result.stopped:
+        note(INTERRUPTED)
     return exit_status(tally, result.troubles, result.stopped)
 
 

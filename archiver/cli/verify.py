@@ -11,7 +11,7 @@ import click
 
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.main import EXIT_INTERRUPTED
-from archiver.cli.output import note, print_json, say, say_verdict
+from archiver.cli.output import INTERRUPTED, note, print_json, say, say_verdict
 from archiver.cli.places import check_region, local_prefix, s3_prefix
 from archiver.domain.verdict import Verdict
 from archiver.errors import (
@@ -83,6 +83,7 @@ def command(
             if error.remedy:
                 note(f"  {error.remedy}")
     if cli.stop.is_set():
+        note(INTERRUPTED)
         return EXIT_INTERRUPTED
     return next((s for s in (EXIT_INTEGRITY, EXIT_UNREACHED) if s in statuses), EXIT_OK)
 

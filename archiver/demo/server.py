@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import json
 import logging
 import threading
@@ -20,8 +21,16 @@ CREDENTIALS: Final = Credentials("demo-access-key", "demo-secret-key")
 
 REGION: Final = "us-east-1"
 
+_REMEDY: Final = "make demo installs it; by hand: pip install --require-hashes -r requirements/demo.txt"
+
 _running = threading.Lock()
 """moto keeps its state in module globals, so one server a process is all there can be."""
+
+
+def check_installed() -> None:
+    """Raises UsageError where the server's package is missing; loads nothing."""
+    if importlib.util.find_spec("moto") is None:
+        raise UsageError("the demo needs moto, which is not installed", _REMEDY)
 
 
 class DemoAws:
@@ -44,9 +53,7 @@ class DemoAws:
             from moto.cloudtrail.responses import CloudTrailResponse  # noqa: PLC0415 - only the demo needs it
             from moto.server import ThreadedMotoServer  # noqa: PLC0415
         except ImportError as error:
-            raise UsageError(
-                "the demo needs moto, which is not installed", "pip install 'cloudtrail-evidence-archiver[demo]'"
-            ) from error
+            raise UsageError(f"the demo needs {error.name}, which is not installed", _REMEDY) from error
         if not _running.acquire(blocking=False):
             raise UsageError("another demo server runs in this process")
         log = logging.getLogger("werkzeug")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -139,6 +140,29 @@ def test_interrupts(home, key, slow_s3, times, status):
     assert "Traceback" not in err
     slow_s3.release()
     assert home.run("sync", "--json", status=3).json["archived"] == 1
+
+
+def test_an_interrupted_answer_says_so(home, key, slow_s3):
+    home.configure({"name": "prod", "url": "s3://slow-bucket", "region": "us-east-1", "endpoint_url": slow_s3.url})
+    prefix, files = home.sample(key)
+    for name, data in files.items():
+        slow_s3.objects[prefix + name] = data
+    for command, stopped in (("sync", "signal"), ("verify", None)):
+        slow_s3.hold(prefix + "result_sign.json", after=0)
+        rest = (
+            [f"s3://slow-bucket/{prefix}", "--endpoint-url", slow_s3.url, "--offline"] if command == "verify" else []
+        )
+        process = home.start(command, "--json", *rest)
+        assert slow_s3.holding.wait(30)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        slow_s3.release()
+        out, err = process.communicate(timeout=10)
+        assert process.returncode == 130, err
+        assert "archiver: interrupted; what was done before stands\n" in err
+        if stopped:
+            assert json.loads(out)["stopped_by"] == stopped
+    assert home.run("sync", "--json").json["stopped_by"] is None
 
 
 def test_a_sync_that_hangs_is_broken_off_and_the_next_goes_on(home, key, slow_s3):

@@ -183,7 +183,7 @@ def _postgresql(place: Place, **options: Any) -> Engine:
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"[ledger] url: PostgreSQL needs the package {error.name}, which is not installed",
-            "pip install 'cloudtrail-evidence-archiver[postgres]'",
+            "Install psycopg[binary]: requirements/runtime.txt has it, with hashes.",
         ) from error
 
 
