@@ -55,6 +55,8 @@ Exit status:
   2  usage or configuration error: nothing was done
   3  no failure, but something could not be judged or reached
   4  the program could not go on; what was done before stands
+  130  interrupted; what was done before stands
+  141  whoever read the answer stopped reading
 
 Settings come from --config, else $ARCHIVER_CONFIG, ./archiver.toml, /etc/archiver/archiver.toml; each key
 also from a variable such as ARCHIVER_LEDGER__URL.
@@ -116,7 +118,18 @@ def archiver(cli: Cli, config: Path | None, log_format: str, verbose: int, quiet
 
 def main() -> NoReturn:
     """Entry point: runs the command line of this process and exits with its status."""
+    _open_closed()
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_closed() -> None:
+    """Opens each standard stream that we were started without, on nothing.
+
+    Otherwise the next file, which may be the ledger, gets the number that a library writes its complaints to.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 def run(arguments: list[str]) -> int:
@@ -132,6 +145,7 @@ def run(arguments: list[str]) -> int:
         status = error.exit_status
     except click.ClickException as error:
         error.show()
+        _hint(error)
         status = EXIT_USAGE
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted; what was done before stands")
@@ -142,6 +156,15 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         status = _unexpected(error, cli.verbosity > 0)
     return status
+
+
+def _hint(error: click.ClickException) -> None:
+    """An option of ``archiver`` itself was given to a command, which does not know it."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.command is archiver:
+        return
+    name = error.option_name
+    if any(name in option.opts for option in archiver.params):
+        click.echo(f"  {name} goes before the command: archiver {name} … {error.ctx.info_name}", err=True)
 
 
 def _status(answer: Any) -> int:

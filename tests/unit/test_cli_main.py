@@ -77,7 +77,7 @@ def test_help_names_every_command_and_every_exit_status(capsys: pytest.CaptureFi
     out = capsys.readouterr().out
     for name in COMMANDS:
         assert re.search(rf"(?m)^  {name} +\S", out), name
-    for status in range(5):
+    for status in (*range(5), 130, 141):
         assert re.search(rf"(?m)^ +{status}  ", out), status
 
 
@@ -255,3 +255,31 @@ def test_every_command_of_the_group_is_lazy() -> None:
     """Naming the commands imports none of them."""
     with archiver.make_context("archiver", ["--config", "x", "list"], resilient_parsing=True) as context:
         assert archiver.list_commands(context) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_fault(closed: str, tmp_path: Path) -> None:
+    """What is opened later must not get their numbers: a library's complaint would go into the ledger."""
+    code = """
+    import os, sys
+    from archiver.cli import main
+    main.run = lambda _: open(sys.argv[1], "w").write(str(os.open(os.devnull, os.O_RDONLY))) and 0
+    main.main()
+    """
+    number = tmp_path / "number"
+    command = f'"$0" -c "$1" "$2" {closed}'
+    ran = subprocess.run(["sh", "-c", command, sys.executable, textwrap.dedent(code), number], cwd=ROOT, check=False)
+    assert ran.returncode == 0
+    assert int(number.read_text()) > 2
+    whole = f'"$0" -m archiver.cli.main --help {closed}'
+    assert (
+        subprocess.run(["sh", "-c", whole, sys.executable], cwd=ROOT, capture_output=True, check=False).returncode
+        == 0
+    )
+
+
+def test_a_global_option_after_the_command_is_sent_to_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "--config", "x"]) == 2
+    assert "--config goes before the command: archiver --config … list" in capsys.readouterr().err
+    assert run(["list", "--nope"]) == 2
+    assert "goes before" not in capsys.readouterr().err
