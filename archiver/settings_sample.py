@@ -35,6 +35,7 @@ $sources
 sync_every = "5m"
 audit_every = "1h"
 keys_every = "12h"
+# Used by the signed log, which a later version brings.
 checkpoint_every = "15m"
 # A pass lists the trailing days; the whole source again once its last whole listing is older than this.
 #full_sync_every = "1d"
@@ -52,6 +53,7 @@ max_time = "50m"
 urls = []
 
 [custody]
+# Used by the signed log, which a later version brings; until then nothing is signed with this key. Keep it.
 # An Ed25519 key in PEM, readable by its owner only; or "credential:NAME" with LoadCredential=NAME:… in the unit.
 signing_key = $key
 # The name of this archive's log in its checkpoints: a domain of yours and a path. Do not change it later.
@@ -82,7 +84,7 @@ _OPTIONS: Final = """\
 #profile = "evidence"
 #role_arn = "arn:aws:iam::111122223333:role/archiver"
 #external_id = "choose-a-long-one"
-# Other endpoints, such as a VPC's.
+# Other endpoints, such as a VPC's. That of CloudTrail is asked for the keys of this region only.
 #endpoint_url = "https://s3.us-east-1.amazonaws.com"
 #cloudtrail_endpoint_url = "https://cloudtrail.us-east-1.amazonaws.com"
 """
