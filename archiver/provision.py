@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
+from typing import Final
 
 from archiver import custody_key
 from archiver.adapters.files.store import FolderStore
+from archiver.adapters.ledger.database import open_ledger
 from archiver.adapters.ledger.upgrade import upgrade
 from archiver.adapters.owner import make_folders, missing_folders
-from archiver.domain.custody import Actor
+from archiver.domain.custody import Actor, LedgerMigrated
 from archiver.errors import UsageError
 from archiver.settings import Settings
 
+_KEY_REPLACED: Final = (
+    "a new signing key was made for an archive that has a history. If it had another key before, whatever was signed "
+    "with that one no longer proves itself against this one: put the old key back from a backup, or keep its public "
+    "key and tell those who rely on it of the change"
+)
 
-def provision(settings: Settings, actor: Actor, now: datetime, environ: Mapping[str, str]) -> Sequence[str]:
+
+def provision(
+    settings: Settings,
+    actor: Actor,
+    now: datetime,
+    environ: Mapping[str, str],
+    warn: Callable[[str], None] = lambda _warning: None,
+) -> Sequence[str]:
     """What was made or upgraded, one line each; nothing where everything was there and current.
 
-    Raises StoreError, LedgerError, UsageError. What was made before stands; calling again makes the rest.
+    *warn* hears of what was made and should not have been missing. Raises StoreError, LedgerError, UsageError.
+    What was made before stands; calling again makes the rest.
     """
-    return [*_archive(settings), *_ledger(settings, actor, now), *_key(settings, environ)]
+    lines = [*_archive(settings), *_ledger(settings, actor, now)]
+    key = _key(settings, environ)
+    if key and _has_history(settings, actor):
+        warn(_KEY_REPLACED)
+    return [*lines, *key]
+
+
+def _has_history(settings: Settings, actor: Actor) -> bool:
+    """True where the ledger holds more than its own making and upgrades."""
+    with closing(open_ledger(settings.ledger.dsn, actor)) as ledger:
+        return any(event.kind != LedgerMigrated.kind for event in ledger.evidence.events())
 
 
 def _archive(settings: Settings) -> list[str]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from pwd import struct_passwd
 from typing import TYPE_CHECKING
 
 import click
 
 from archiver.cli.context import Cli, pass_cli
+from archiver.cli.ledger import warn
 from archiver.cli.output import say
 from archiver.errors import UsageError
 
@@ -22,13 +25,16 @@ if TYPE_CHECKING:
 
 _SYSTEM_CONFIG = Path("/etc/archiver")
 _SYSTEM_STATE = Path("/var/lib/archiver")
+_SERVICE_USER = "archiver"
+"""As in config/systemd; its group has the same name."""
 
 
 _EPILOG = """\b
 Examples:
   archiver init --source s3://my-results-bucket            ./archiver.toml, and beside it all that it names
   archiver init --source s3://one --source /mnt/exports    several buckets and folders
-  archiver --config /etc/archiver/archiver.toml init       as root: for the service, state in /var/lib/archiver
+  archiver --config /etc/archiver/archiver.toml init       as root: for the service, state in /var/lib/archiver,
+                                                           which the user archiver gets if there is one
 
 \b
 Exit status: 0 done, 2 nothing was done (the config is there already, a bad URL).
@@ -59,18 +65,49 @@ def command(cli: Cli, sources: Sequence[str], force: bool) -> None:
         )
     text = sample_config(_samples(sources, cli.environ), _base(target), f"{_host()}/custody")
     settings = parse_settings(text, target, cli.environ)
-    _write(target, text)
+    service = _service(target)
+    _write(target, text, service)
     say(f"wrote {target}")
-    for line in provision(settings, current_actor(), datetime.now(UTC), cli.environ):
+    if service is not None:
+        _prepare_state(service)
+    for line in provision(settings, current_actor(), datetime.now(UTC), cli.environ, warn):
         say(f"made {line}")
     _next_steps(target, has_sources=bool(sources))
 
 
 def _base(target: Path) -> Path:
     """Where ledger, archive and key go."""
-    if os.geteuid() == 0 and target.is_relative_to(_SYSTEM_CONFIG):
-        return _SYSTEM_STATE
-    return target.parent
+    return _SYSTEM_STATE if _is_service(target) else target.parent
+
+
+def _is_service(target: Path) -> bool:
+    return os.geteuid() == 0 and target.is_relative_to(_SYSTEM_CONFIG)
+
+
+def _service(target: Path) -> struct_passwd | None:
+    """The user that the units run as, where root makes its configuration; None elsewhere and where it is not made."""
+    if not _is_service(target):
+        return None
+    try:
+        return pwd.getpwnam(_SERVICE_USER)
+    except KeyError:
+        warn(
+            f"there is no user {_SERVICE_USER} yet, so that {target} is for everybody to read and the state is"
+            f" root's. For the service, first: useradd --system --user-group --home-dir {_SYSTEM_STATE}"
+            f" --shell /usr/sbin/nologin {_SERVICE_USER}; afterwards: chgrp {_SERVICE_USER} {target},"
+            f" chmod 640 {target}, chown -R {_SERVICE_USER}: {_SYSTEM_STATE}"
+        )
+        return None
+
+
+def _prepare_state(user: struct_passwd) -> None:
+    """The state's folder as systemd's StateDirectory would make it. One that holds something stays as it is."""
+    try:
+        _SYSTEM_STATE.mkdir(mode=0o750, exist_ok=True)
+        if not any(_SYSTEM_STATE.iterdir()):
+            os.chown(_SYSTEM_STATE, user.pw_uid, user.pw_gid)
+    except OSError as error:
+        raise UsageError(f"{_SYSTEM_STATE}: cannot be made: {error.strerror}") from error
 
 
 def _host() -> str:
@@ -119,15 +156,18 @@ def _name(url: str, taken: set[str]) -> str:
     return name
 
 
-def _write(target: Path, text: str) -> None:
-    """Writes the config whole or not at all. Root's is for the daemon's user to read, others' are private."""
+def _write(target: Path, text: str, service: struct_passwd | None) -> None:
+    """Writes the config whole or not at all. The service's is for its group to read, others' are private."""
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(draft, "x", encoding="utf-8", opener=_private) as stream:
             stream.write(text)
             stream.flush()
-            if os.geteuid() == 0 and target.is_relative_to(_SYSTEM_CONFIG):
+            if service is not None:
+                os.fchown(stream.fileno(), 0, service.pw_gid)
+                os.fchmod(stream.fileno(), 0o640)
+            elif _is_service(target):
                 os.fchmod(stream.fileno(), 0o644)
             os.fsync(stream.fileno())
         if os.path.lexists(target):

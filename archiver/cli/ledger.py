@@ -15,6 +15,11 @@ Examples:
 """
 
 
+def warn(warning: str) -> None:
+    """Says *warning* on stderr, however quiet the command is to be."""
+    click.echo(f"archiver: warning: {warning}", err=True)
+
+
 @click.group("ledger", epilog=_EPILOG)
 def command() -> None:
     """Make the ledger, or bring its schema up to this version."""
@@ -30,7 +35,7 @@ def upgrade(cli: Cli) -> int:
     from archiver.actor import current_actor
     from archiver.provision import provision
 
-    made = provision(cli.settings(), current_actor(), datetime.now(UTC), cli.environ)
+    made = provision(cli.settings(), current_actor(), datetime.now(UTC), cli.environ, warn)
     for line in made:
         say(f"made {line}")
     if not made:

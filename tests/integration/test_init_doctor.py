@@ -148,6 +148,17 @@ def test_what_init_made_is_completed_when_a_part_is_lost(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert len(load_public(tmp_path / "custody-key")) == 32
     assert (tmp_path / "ledger.db").read_bytes() == ledger
+    assert done.stderr == ""  # nothing was done with this archive yet: a key more or less is nothing to hear of
+
+
+def test_a_key_that_is_lost_with_a_history_is_made_anew_and_told(home, key) -> None:
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(key), status=0)
+    (home.root / "custody-key").unlink()
+    ran = home.run("ledger", "upgrade", status=0)
+    assert "made custody key" in ran.stdout
+    assert "a new signing key was made for an archive that has a history" in ran.stderr
+    assert home.run("ledger", "upgrade", status=0).stderr == ""
 
 
 # ------------------------------------------------------------------------------------------- doctor

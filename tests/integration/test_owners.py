@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import ROOT, Home
+from tests.support.cli import ROOT, Home, environment, own_mounts
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can be another user, by setpriv"
@@ -118,3 +118,39 @@ def test_doctor_fails_a_source_whose_first_folder_is_closed(keepers):
     (found,) = [found for found in checks(keepers, KEEPER).values() if found["id"] == "list"]
     assert found["status"] == "fail"
     assert "AWSLogs cannot be listed" in found["detail"]
+
+
+@pytest.mark.skipif(not own_mounts(), reason="this user cannot mount")
+@pytest.mark.parametrize("made", [True, False])
+def test_init_for_the_service(tmp_path, made):
+    """In a mount namespace with an /etc and a /var/lib of its own, with the user archiver or before it is made."""
+    etc, lib = tmp_path / "etc", tmp_path / "lib"
+    etc.mkdir()
+    lib.mkdir()
+    (etc / "passwd").write_text(
+        "root:x:0:0::/root:/bin/sh\n" + f"archiver:x:{KEEPER}:{KEEPER}::/:/bin/false\n" * made
+    )
+    (etc / "group").write_text("root:x:0:\n" + f"archiver:x:{KEEPER}:\n" * made)
+    (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\n")
+    command = (
+        f"{sys.executable} -m archiver.cli.main --config /etc/archiver/archiver.toml init --source s3://my-bucket"
+    )
+    ran = subprocess.run(
+        [*own_mounts(), "sh", "-c", f"mount --bind {etc} /etc && mount --bind {lib} /var/lib && exec {command}"],
+        env=environment() | {"PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    facts = (etc / "archiver" / "archiver.toml").stat()
+    state = {path.stat().st_uid for path in [lib / "archiver", *(lib / "archiver").rglob("*")]}
+    if made:
+        assert (facts.st_uid, facts.st_gid, facts.st_mode & 0o777) == (0, KEEPER, 0o640)
+        assert (state, ran.stderr) == ({KEEPER}, "")
+    else:
+        assert (facts.st_uid, facts.st_gid, facts.st_mode & 0o777) == (0, 0, 0o644)
+        assert state == {0}
+        assert "there is no user archiver yet" in ran.stderr
+        assert "useradd --system" in ran.stderr
