@@ -252,8 +252,7 @@ class EvidenceIndex(Protocol):
     ) -> Iterator[EvidenceRecord]:
         """Items by acquired_at (or by next_audit_at), then ID. Items may be recorded while iterating.
 
-        An item that cannot be read, and one of ``selection.ids`` that lacks a row, goes to *unreadable*; without
-        it LedgerError is raised.
+        An item that cannot be read, or of ``ids`` lacks a row, goes to *unreadable*; without it LedgerError is raised.
         """
         ...
 
@@ -318,10 +317,7 @@ class Outbox(Protocol):
     """Alerts between their cause and their delivery: recorded with the cause, gone only when delivered."""
 
     def due(self, now: datetime) -> Sequence[QueuedAlert]:
-        """The undelivered ones whose next try has come, oldest first, at most 100.
-
-        One that was made unreadable comes as an alert of that, and one whose next try stands impossibly far off.
-        """
+        """The undelivered ones due for a try, oldest first, at most 100; an unreadable one as an alert of that."""
         ...
 
     def waiting(self) -> Undelivered:
