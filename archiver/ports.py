@@ -252,7 +252,7 @@ class EvidenceIndex(Protocol):
     ) -> Iterator[EvidenceRecord]:
         """Items by acquired_at (or by next_audit_at), then ID. Items may be recorded while iterating.
 
-        An item that cannot be read, or of ``ids`` lacks a row, goes to *unreadable*; without it LedgerError is raised.
+        What cannot be read, or of ``ids`` lacks a row, goes to *unreadable*; without it LedgerError is raised.
         """
         ...
 
