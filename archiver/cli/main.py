@@ -55,6 +55,8 @@ Exit status:
   2  usage or configuration error: nothing was done
   3  no failure, but something could not be judged or reached
   4  the program could not go on; what was done before stands
+  130  stopped by a signal; what was done before stands
+  141  whoever read the answer stopped reading
   130  interrupted; what was done before stands
   141  whoever read the answer stopped reading
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from archiver import errors
-from archiver.cli.main import COMMANDS, archiver
+from archiver.cli.main import COMMANDS, EXIT_INTERRUPTED, EXIT_PIPE, archiver
 from archiver.domain.verdict import Finding, Reason
 from archiver.errors import ArchiverError
 from archiver.settings import Settings, SourceSettings
@@ -95,7 +95,8 @@ def test_options_that_the_readme_names_exist():
     found = 0
     for text in [*spans, *shown]:
         for part in re.split(r"&&|\|", text):
-            words = part.split()
+            plain = part.strip().removeprefix("runuser -u archiver -- ")
+            words = re.sub(r"^archiver --config \S+", "archiver", plain).split()
             if not words or words[0] != "archiver" or len(words) == 1:
                 continue
             path = max((p for p in ALL if " ".join(words[1:]).startswith(p)), key=len)
@@ -112,7 +113,7 @@ def test_options_that_the_readme_names_exist():
 def test_exit_statuses():
     statuses = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
     rows = table(["exit status", "meaning"])
-    assert {int(number) for number, _ in rows} == statuses
+    assert {int(number) for number, _ in rows} == statuses | {EXIT_INTERRUPTED, EXIT_PIPE}
     help_text = CliRunner().invoke(archiver, ["--help"]).output
     for number, meaning in rows:
         short = re.sub(r"\s*\([^)]*\)", "", meaning)

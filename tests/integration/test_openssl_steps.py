@@ -11,9 +11,7 @@ import pytest
 
 from tests.support.cli import ROOT
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("openssl") and shutil.which("xxd")), reason="openssl or xxd is not installed"
-)
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
 
 def sh(script, cwd):
@@ -32,6 +30,7 @@ def folder(home, key):
     return home.archive / "prod" / delivered.relative_to(home.tree)
 
 
+@pytest.mark.skipif(shutil.which("xxd") is None, reason="xxd is not installed")
 def test_the_articles_steps(home, folder, tmp_path):
     """Download, hash, key in PKCS#1, key in X.509, signature, hash list, verify."""
     sign_file = json.loads((folder / "result_sign.json").read_bytes())
@@ -73,6 +72,7 @@ def test_the_readmes_steps(home, folder, tmp_path):
         "<archive>": str(home.archive),
         "<fingerprint>-…": f"{sign_file['publicKeyFingerprint']}-*",
     }
+    assert "xxd" not in script  # which is not on every Debian: openssl and coreutils are enough
     for placeholder, value in filled.items():
         assert placeholder in script
         script = script.replace(placeholder, value)
