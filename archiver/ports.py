@@ -35,9 +35,6 @@ ShouldStop = Callable[[], bool]
 """True once work is to end; asked between chunks and items."""
 
 
-# ---------------------------------------------------------------------------------------------- sources
-
-
 class ObjectStream(Protocol):
     """One object while it is read. ``origin`` is complete before the first chunk."""
 
@@ -108,9 +105,6 @@ class KeyAuthority(Protocol):
     def list_keys(self, start: datetime, end: datetime) -> tuple[Sequence[PublicKey], KeyProvenance]:
         """All pages of keys whose window meets *start* to *end*, as listed: not checked. Raises SourceError."""
         ...
-
-
-# ---------------------------------------------------------------------------------------------- archive
 
 
 class StagedFile(Protocol):
@@ -195,9 +189,6 @@ class Store(Protocol):
         Answers where it was kept, None where nothing stood at *path*. fsync'd, atomic. Raises StoreError.
         """
         ...
-
-
-# ---------------------------------------------------------------------------------------------- ledger
 
 
 class Deliveries(Protocol):
@@ -381,9 +372,6 @@ class Ledger(Protocol):
     def locks(self) -> Locks: ...
 
     def close(self) -> None: ...
-
-
-# ---------------------------------------------------------------------------------------------- others
 
 
 class Messenger(Protocol):

@@ -226,8 +226,8 @@ def _content_findings(examination: Examination, by_name: Mapping[str, ObservedFi
             noticed.append(
                 (
                     Finding.DECOMPRESSED_COPY,
-                    f"{listed.name} is plain text, as a decompressed copy of what was signed would be: fetch it "
-                    "again without transparent decompression",
+                    f"{listed.name} looks like an unpacked result, which a forger can write too: fetch it again "
+                    "without transparent decompression to know",
                 )
             )
         elif found.contents.damaged:
