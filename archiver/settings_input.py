@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -50,10 +50,17 @@ def find_config(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     if environ.keys() >= _ENOUGH:
         return None
     looked = ", ".join(str(place) for place in PLACES)
+    mistyped = _meant_config(environ)
     raise SettingsError(
         f"no configuration: there is no {looked}, and neither --config nor ${CONFIG_VARIABLE} names one",
-        "write one with: archiver init",
+        f"{mistyped} is set: did you mean {CONFIG_VARIABLE}?" if mistyped else "write one with: archiver init",
     )
+
+
+def _meant_config(variables: Iterable[str]) -> str | None:
+    """The one of *variables* that may be a misspelled ``ARCHIVER_CONFIG``."""
+    names = [name for name in variables if name.startswith(PREFIX) and "__" not in name]
+    return next(iter(difflib.get_close_matches(CONFIG_VARIABLE, names, n=1, cutoff=0.85)), None)
 
 
 def gather(path: Path | None, environ: Mapping[str, str], model: type[BaseModel]) -> RawSettings:
@@ -110,7 +117,8 @@ def _overlay(values: dict[str, Any], variable: str, text: str, model: type[BaseM
         step: str | int = int(part) if isinstance(node, list) and part.isdecimal() else part
         if isinstance(node, list):
             if not isinstance(step, int) or step > len(node):
-                raise SettingsError(f"{variable}: there are {len(node)} sources; the next one is number {len(node)}")
+                there = "is 1 source" if len(node) == 1 else f"are {len(node)} sources"
+                raise SettingsError(f"{variable}: there {there}; the next one is number {len(node)}")
             if step == len(node):
                 node.append({})
             node = node[step]
@@ -196,7 +204,10 @@ def _trouble(kind: str, message: str, location: Location, variable: str | None, 
             return f"{name}: a table of keys is wanted"
         case "tuple_type" if location == ("sources",):
             return "sources: write [[sources]], in double brackets"
-    return f"{name}: {printable(message.removeprefix('Value error, '), 300)}" if name else printable(message, 300)
+        case "tuple_type":
+            return f"{name}: should be a list, in brackets"
+    told = printable(message.removeprefix("Value error, "), 300)
+    return f"{name}: {told}" if name else told
 
 
 def _unknown(name: str, location: Location, model: type[BaseModel], as_variable: bool) -> str:
@@ -208,6 +219,7 @@ def _unknown(name: str, location: Location, model: type[BaseModel], as_variable:
         start = PREFIX + "".join(f"{step}__".upper() for step in location[:-1])
         end = "" if len(location) > 1 else "__…"
         shown, close = ([f"{start}{key.upper()}{end}" for key in keys] for keys in (known, close))
+        close = [CONFIG_VARIABLE] if _meant_config([name]) else close
     hint = f" (did you mean {close[0]}?)" if close else ""
     return f"{name}: unknown{hint}; known are {', '.join(shown)}" if shown else f"{name}: unknown"
 

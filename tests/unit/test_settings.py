@@ -167,13 +167,14 @@ def test_a_source_may_come_from_the_environment_alone() -> None:
         ("[workers]\nthreads = -1", ["[workers] threads", "0"]),
         ("[schedule]\nsync_every = 300", ["[schedule] sync_every", "duration"]),
         ("workers = 3", ["[workers]", "table"]),
-        ("[notify]\nurls = 'slack://a'", ["[notify] urls", "tuple"]),
+        ("[notify]\nurls = 'slack://a'", ["[notify] urls: should be a list, in brackets"]),
         ("[[sources]]\nname='a'\nurl='s3://bucket'\naccounts=[111122223333]", ["accounts", "quotes"]),
         ("[[sources]]\nname='a'\nurl='s3://bucket'\nregion='Virginia'", ["region", "us-east-1"]),
         ("[[sources]]\nname='a'\nurl='s3://bucket'\nrole_arn='archiver'", ["role_arn", "arn:aws:iam"]),
         ("[[sources]]\nname='a'\nurl='s3://bucket'\nexternal_id='abc'", ["external_id goes with a role_arn"]),
         ("[[sources]]\nname='a'\nurl='file:///a'\naccounts=['111122223333']", ["for buckets"]),
         ("[custody]\norigin='a b'", ["[custody] origin", "wanted"]),
+        ("[[sources]]\nname='a'\nurl='file:///a'\n" * 2, ["/etc/x.toml: two [[sources]] are called 'a'"]),
         ("x = ?", ["not TOML", "line 1"]),
         ("x = 1\nx = 2", ["not TOML"]),
         ("x = " + "[" * 5000, ["nested too deeply"]),
@@ -184,6 +185,16 @@ def test_what_is_wrong_is_named(text: str, parts: list[str]) -> None:
     for part in parts:
         assert part in message
     assert "\n" not in message
+
+
+def test_a_misspelled_variable_may_be_why_there_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, {"ARCHIVER_CONFG": "/x.toml"})
+    assert caught.value.remedy == "ARCHIVER_CONFG is set: did you mean ARCHIVER_CONFIG?"
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, {"ARCHIVER_AUDIT__MAX_TIME": "1h"})
+    assert caught.value.remedy == "write one with: archiver init"
 
 
 def test_everything_that_is_wrong_is_named_at_once() -> None:
@@ -200,11 +211,13 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         ("ARCHIVER_WORKER__THREADS", "3", "did you mean ARCHIVER_WORKERS__…?"),
         ("ARCHIVER_WORKERS_THREADS", "3", "unknown"),
         ("ARCHIVER_CONFIGURATION", "x", "unknown"),
+        ("ARCHIVER_CONFG", "x", "unknown (did you mean ARCHIVER_CONFIG?)"),
+        ("ARCHIVER_LEDGER_URL", "x", "unknown (did you mean ARCHIVER_LEDGER__…?)"),
         ("ARCHIVER_", "x", "unknown"),
         ("ARCHIVER_WORKERS__THREADS", "many", "integer"),
         ("ARCHIVER_WORKERS__THREADS__MORE", "3", "integer"),
         ("ARCHIVER_SOURCES__5__NAME", "x", "number 0"),
-        ("ARCHIVER_SOURCES__X__NAME", "x", "next one is number 0"),
+        ("ARCHIVER_SOURCES__X__NAME", "x", "there are 0 sources; the next one is number 0"),
         ("ARCHIVER_SOURCES__0", "x", "ARCHIVER_SOURCES__0__URL"),
         ("ARCHIVER_NOTIFY__URLS", "[", "TOML"),
         ("ARCHIVER_LEDGER", "x", "table"),
