@@ -1,6 +1,11 @@
-# make demo   see the whole job, nothing needed but Python and this folder
-# make test   every test, in a venv of its own
-# make check  lint, types and tests
+# make demo    see the whole job, nothing needed but Python and this folder
+# make test    every test, in a venv of its own
+# make quick   the tests that need no server and no process: seconds
+# make lint    ruff and mypy
+# make format  the code as ruff formats it
+# make check   lint, then test
+# make lock    newest versions into requirements/, with hashes
+# make clean   away with venvs, caches and builds
 #
 # PYTHON=python3.13 VENV=.venv-3.13 make test    another interpreter, beside the first
 
@@ -20,7 +25,7 @@ LOCK := $(UV) pip compile pyproject.toml requirements/build.in --quiet --univers
 .PHONY: help demo test quick lint format check lock clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/archiver demo $(DEMO_ARGS)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from archiver.cli.context import Cli, pass_cli
-from archiver.cli.output import note, print_json, print_table, say
+from archiver.cli.output import counted, note, print_json, print_table, say
 from archiver.cli.pass_output import opened
 from archiver.cli.places import check_region
 from archiver.domain.custody import to_json
@@ -36,7 +36,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="Show the keys that are held.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @pass_cli
 def list_keys(cli: Cli, as_json: bool) -> int:
@@ -46,7 +46,7 @@ def list_keys(cli: Cli, as_json: bool) -> int:
     if as_json:
         print_json({"keys": [_fields(key) for key in held]})
         return EXIT_OK
-    head = ["fingerprint", "region", "valid from", "valid until", "SHA-256", "obtained by"]
+    head = ["FINGERPRINT", "REGION", "VALID FROM", "VALID UNTIL", "SHA-256", "OBTAINED BY"]
     rows = [
         [
             h.key.fingerprint,
@@ -65,7 +65,7 @@ def list_keys(cli: Cli, as_json: bool) -> int:
     return EXIT_OK
 
 
-@command.command("fetch")
+@command.command("fetch", short_help="Ask AWS for every key that it lists.")
 @click.option("--region", "regions", multiple=True, metavar="R", help="Only this Region; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @pass_cli
@@ -107,7 +107,7 @@ def fetch(cli: Cli, regions: Sequence[str], as_json: bool) -> int:
     return status
 
 
-@command.command("import")
+@command.command("import", short_help="Keep the keys that a file lists.")
 @click.argument("file", metavar="FILE")
 @click.option("--region", metavar="R", help="Region whose keys FILE lists, where it does not say so itself.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -131,7 +131,7 @@ def import_keys(cli: Cli, file: str, region: str | None, as_json: bool) -> int:
     return EXIT_INTEGRITY if admission.rejected else EXIT_OK
 
 
-@command.command("export")
+@command.command("export", short_help="Write all keys to a file.")
 @click.argument("file", metavar="FILE")
 @pass_cli
 def export_keys(cli: Cli, file: str) -> int:
@@ -151,7 +151,7 @@ def export_keys(cli: Cli, file: str) -> int:
         raise UsageError(f"{file} is there already; nothing was written") from error
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from error
-    say(f"{len(held)} keys written to {file}")
+    say(f"{counted(len(held), 'key')} written to {file}")
     return EXIT_OK
 
 

@@ -25,7 +25,7 @@ def command() -> None:
     """Make the ledger, or bring its schema up to this version."""
 
 
-@command.command("upgrade")
+@command.command("upgrade", short_help="Make what is missing; bring the schema up to date.")
 @pass_cli
 def upgrade(cli: Cli) -> int:
     """Make what the configuration names and is missing (ledger, archive folder, signing key); upgrade the schema.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from archiver.cli.context import Cli, pass_cli
-from archiver.cli.output import human_size, note
+from archiver.cli.output import counted, human_size, note
 from archiver.cli.report_file import Recorded, Renderer, check_target, write_report
 from archiver.cli.select import Conditions, condition_options
 from archiver.errors import EXIT_OK, UsageError
@@ -79,7 +79,7 @@ def command(
             app, renderer, chosen, target, words=words, case=case, exhibit=exhibit, purpose=purpose, force=force
         )
     if target is not None:
-        note(f"wrote {target}: {summary.items} items, {human_size(target.stat().st_size)}", cli.verbosity)
+        note(f"wrote {target}: {counted(summary.items, 'item')}, {human_size(target.stat().st_size)}", cli.verbosity)
     return EXIT_OK
 
 

@@ -88,7 +88,7 @@ def show_intake(result: IntakeResult, printer: ItemPrinter, as_json: bool) -> in
                 (tally.verified, "verified"),
                 (tally.failed, "failed"),
                 (tally.indeterminate, "indeterminate"),
-                (result.troubles.total, "errors"),
+                (result.troubles.total, "error" if result.troubles.total == 1 else "errors"),
             ]
         )
         say(

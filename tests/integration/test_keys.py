@@ -86,6 +86,9 @@ def test_what_is_exported_can_be_imported_and_verified_with(archive, key, tmp_pa
     take(archive, archive.list_keys(key, signing_key("other"), signing_key("tokyo", "ap-northeast-1")))
     ran = archive.run("keys", "export", "out.json", status=0)
     assert ran.stdout == "3 keys written to out.json\n"
+    listed = archive.run("keys", "--help", status=0).stdout.partition("Commands:")[2]
+    assert "..." not in listed, "no summary is cut"
+    assert archive.run("keys", "list", status=0).stdout.startswith("FINGERPRINT ")
     assert take(archive, "out.json") == {"new": 0, "known": 3, "rejected": []}
     folder = archive.deliver(key, archive.root / "d")
     assert archive.run("verify", folder, "--keys", "out.json", status=0)
@@ -239,5 +242,5 @@ def test_none_held(archive):
 def test_list_as_a_table(archive):
     take(archive, ARTICLE)
     head, row = archive.run("keys", "list", status=0).stdout.splitlines()
-    assert head.split()[0] == "fingerprint"
+    assert head.split()[0] == "FINGERPRINT"
     assert row.split()[0] == "93953f189caff2358f6231baabff2226"

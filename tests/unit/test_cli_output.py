@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from archiver.cli.output import human_size, note, print_json, print_table, say
+from archiver.cli.output import counted, human_size, note, print_json, print_table, say
 
 HOSTILE = "a\nb\x1b[2J\u202e\x7f\u2028\U000e0001 é 😀"
 
@@ -63,3 +63,7 @@ def test_say_and_note(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_sizes_for_people(size: int, shown: str) -> None:
     assert human_size(size) == shown
+
+
+def test_one_is_not_several() -> None:
+    assert [counted(count, "item") for count in (0, 1, 2, 1000)] == ["0 items", "1 item", "2 items", "1,000 items"]
