@@ -171,7 +171,7 @@ class Checkup:
             remedy = "set [notify] urls: a failure nobody hears of is found too late"
             return HealthCheck("notify", Health.WARN, "alerts go to the log only", remedy)
         if find_spec("apprise") is None:
-            remedy = "pip install 'cloudtrail-evidence-archiver[notify]'"
+            remedy = "Install apprise: requirements/runtime.txt has it, with hashes."
             return HealthCheck("notify", Health.FAIL, "alerts need apprise, which is not installed", remedy)
         return HealthCheck("notify", Health.OK, f"alerts go to {count} address{'es' if count > 1 else ''}")
 

@@ -84,19 +84,15 @@ class App:
         return KeyRing(self.ledger.keys.by_fingerprint, self.keeper.admit, ask, utc_now)
 
     def authority(self, region: str) -> KeyAuthority | None:
-        """Who answers ListPublicKeys for *region*: through the first source there, else the first that may ask there.
+        """Who answers ListPublicKeys for *region*: through a source there, else through one with AWS's own endpoints.
 
-        A source with an endpoint of its own asks for its own Region only: that endpoint answers the same whatever
-        Region is asked for, so that a sign file's claim would become the label of the keys that it gives.
+        Last comes a source with an endpoint of its own: requests are signed for *region*, so what stands there can
+        tell. A ring asks the source's own Region first, so an endpoint that ignores Regions hides no mismatch.
         """
-        candidates = [
-            s
-            for s in self.settings.sources
-            if _has_aws(s) and (s.region in (None, region) or s.cloudtrail_endpoint_url is None)
-        ]
-        chosen = next((s for s in candidates if s.region == region), candidates[0] if candidates else None)
-        if chosen is None:
+        candidates = [s for s in self.settings.sources if _has_aws(s)]
+        if not candidates:
             return None
+        chosen = min(candidates, key=lambda s: (s.region != region, s.cloudtrail_endpoint_url is not None))
         from archiver.adapters.aws.cloudtrail import CloudTrailKeys
 
         return CloudTrailKeys(self._access(chosen), region)

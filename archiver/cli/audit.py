@@ -117,7 +117,9 @@ def _show(result: AuditResult, printer: ItemPrinter, as_json: bool) -> None:
                 "verified": tally.verified,
                 "failed": tally.failed,
                 "indeterminate": tally.indeterminate,
-                "repaired": result.repaired,
+                "repaired": len(result.repaired),
+                "repaired_ids": result.repaired,
+                "with_findings": result.with_findings,
                 "bytes": tally.size,
                 "seconds": round(result.seconds, 3),
                 "stopped_by": result.stopped_by,
@@ -130,9 +132,12 @@ def _show(result: AuditResult, printer: ItemPrinter, as_json: bool) -> None:
                 (tally.verified, "verified"),
                 (tally.failed, "failed"),
                 (tally.indeterminate, "indeterminate"),
-                (result.repaired, "repaired"),
+                (len(result.repaired), "repaired"),
+                (result.with_findings, "with findings"),
             ]
         )
+        for repaired in result.repaired:
+            say(f"repaired  {repaired}: see archiver show {repaired[:12]}")
         say(
             f"{result.audited:,} audited ({human_size(tally.size)}, {result.seconds:.1f} s)"
             + (f": {counts}" if counts else "")

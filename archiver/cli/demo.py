@@ -180,7 +180,7 @@ def _audit(app: App, base: Path, stocked: Stocked) -> None:
     _step(6, "Repairing it: fetched again from the source, proved, the damaged bytes set aside")
     result = app.audit(repair=True).run(one, _line, Budget(), due_first=False)
     _go_on(app)
-    if result.repaired != 1 or result.tally.verified != 1:
+    if len(result.repaired) != 1 or result.tally.verified != 1:
         raise DemoFailedError("the repair did not mend the damage")
     say("   repaired, audited again, verified")
 

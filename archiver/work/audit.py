@@ -44,10 +44,14 @@ class Budget:
 
 @dataclass
 class AuditResult:
-    """Figures of a pass. ``stopped_by``: ``max_bytes``, ``max_time``, ``signal`` or None."""
+    """Figures of a pass. ``stopped_by``: ``max_bytes``, ``max_time``, ``signal`` or None.
+
+    ``with_findings``: items, whatever their verdict. ``repaired``: IDs.
+    """
 
     audited: int = 0
-    repaired: int = 0
+    with_findings: int = 0
+    repaired: list[str] = field(default_factory=list)
     seconds: float = 0.0
     stopped_by: str | None = None
     tally: Tally = field(default_factory=Tally)
@@ -203,11 +207,12 @@ class _Pass:
         record = self._audit.ledger.evidence.get(evidence.id)
         again = self._audit.inspector.inspect(record, self._audit.ledger.evidence.disagreements(evidence.id))
         self._audit.ledger.journal.record([self._entry(again, "repair")])
-        self._result.repaired += 1
+        self._result.repaired.append(evidence.id)
         return again
 
     def _count(self, inspection: Inspection) -> None:
         self._result.audited += 1
+        self._result.with_findings += bool(inspection.judgement.findings)
         self._result.tally.count(inspection.judgement.verdict, inspection.size)
         if inspection.judgement.verdict is not Verdict.VERIFIED or self._audit.occasion == "key":
             self._tell(item_of(inspection.record.evidence, inspection.judgement))

@@ -80,4 +80,4 @@ def test_without_apprise_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(UsageError) as caught:
         AppriseMessenger(["json://127.0.0.1/x"])
-    assert "[notify]" in caught.value.remedy
+    assert "requirements/runtime.txt" in caught.value.remedy
