@@ -13,7 +13,8 @@ PYTHON ?= python3
 VENV ?= .venv
 UV ?= uv
 DEMO_ARGS ?=
-PYTEST_ARGS ?= -n 2
+# More workers than cores: many tests wait for a server, a disk or a clock.
+PYTEST_ARGS ?= -n 5 --dist worksteal
 
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check

@@ -84,7 +84,7 @@ _OPTIONS: Final = """\
 #profile = "evidence"
 #role_arn = "arn:aws:iam::111122223333:role/archiver"
 #external_id = "choose-a-long-one"
-# Other endpoints, such as a VPC's. That of CloudTrail is asked for the keys of this region only.
+# Other endpoints, such as a VPC's.
 #endpoint_url = "https://s3.us-east-1.amazonaws.com"
 #cloudtrail_endpoint_url = "https://cloudtrail.us-east-1.amazonaws.com"
 """
