@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.domain.limits import RESUME_FROM_BYTES
+from archiver.domain.limits import CHUNK_BYTES, RESUME_FROM_BYTES
 from tests.support.daemon import Daemon, Receiver, Site, SlowS3, eventually
 
 
@@ -163,6 +163,12 @@ def slow(site: Site) -> Iterator[SlowS3]:
     server.close()
 
 
+def kept(site: Site) -> int:
+    """Bytes of the longest file that is on its way into the archive."""
+    staged = (site.archive / ".staging").rglob("files/*")
+    return max((file.stat().st_size for file in staged), default=0)
+
+
 def resumes(site: Site, slow: SlowS3) -> None:
     slow.go_on()
     before = len(slow.asked)
@@ -188,6 +194,7 @@ def test_sigterm_ends_it_in_the_midst_of_a_stalled_download(site: Site, slow: Sl
 def test_kill_9_in_a_download_loses_nothing(site: Site, slow: SlowS3) -> None:
     daemon = site.start().until_ready()
     daemon.until(slow.stalled.is_set)
+    daemon.until(lambda: kept(site) >= CHUNK_BYTES)  # what was sent may still be on its way to the disk
     daemon.signal(signal.SIGKILL)
     assert daemon.ended() == -signal.SIGKILL
     resumes(site, slow)
