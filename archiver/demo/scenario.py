@@ -6,7 +6,6 @@ Everything here goes through the real use cases over real HTTP, files and SQLite
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,8 +18,6 @@ from archiver.domain.sign_file import SIGN_FILE_NAME
 BUCKET: Final = "demo-cloudtrail-lake-results"
 ACCOUNT: Final = "111122223333"
 SOURCE: Final = "demo"
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,6 @@ RSA_BITS: Final = range(2048, 16384 + 1)
 FOLDER_OBJECTS: Final = 10_000
 """Most objects of one folder that are held while listing; more are counted and reported, not kept."""
 
-OBJECT_KEY_BYTES: Final = 1024
-"""Longest S3 object key in UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
-
 PATH_SEGMENT_BYTES: Final = 200
 """Longest path segment stored as it is; the usual file system limit is 255."""
 

@@ -7,6 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from archiver.errors import LedgerError
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -54,7 +56,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuses: what is append-only is not taken back."""
-    raise NotImplementedError("a ledger is not downgraded: restore a backup")
+    raise LedgerError("a ledger is not downgraded: what is append-only is not taken back", "restore a backup")
 
 
 def _history() -> None:

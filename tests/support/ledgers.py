@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
+from archiver.adapters.ledger.tables import APPEND_ONLY
 from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import Actor, EvidenceAcquired, EvidenceVerified
 from archiver.domain.evidence import Evidence, EvidenceFile, FileRole, Origin, evidence_id
@@ -23,8 +24,6 @@ from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Jud
 ACTOR = Actor(user="keeper", host="vault", version="0.1.0")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-APPEND_ONLY = ("custody_events", "evidence", "files", "verifications", "keys", "key_provenance")
 
 
 @dataclass(frozen=True)
