@@ -181,9 +181,15 @@ def resumes(site: Site, slow: SlowS3) -> None:
     assert site.kinds().count("evidence_acquired") == 1
 
 
+def until_some_is_kept(daemon: Daemon, site: Site, slow: SlowS3) -> None:
+    """The download stands still and what was sent before is no longer on its way to the disk."""
+    daemon.until(slow.stalled.is_set)
+    daemon.until(lambda: kept(site) >= CHUNK_BYTES)
+
+
 def test_sigterm_ends_it_in_the_midst_of_a_stalled_download(site: Site, slow: SlowS3) -> None:
     daemon = site.start().until_ready()
-    daemon.until(slow.stalled.is_set)
+    until_some_is_kept(daemon, site, slow)
     began = time.monotonic()
     assert daemon.stop() == 0
     assert time.monotonic() - began < 10, "the contract's bound"
@@ -193,8 +199,7 @@ def test_sigterm_ends_it_in_the_midst_of_a_stalled_download(site: Site, slow: Sl
 
 def test_kill_9_in_a_download_loses_nothing(site: Site, slow: SlowS3) -> None:
     daemon = site.start().until_ready()
-    daemon.until(slow.stalled.is_set)
-    daemon.until(lambda: kept(site) >= CHUNK_BYTES)  # what was sent may still be on its way to the disk
+    until_some_is_kept(daemon, site, slow)
     daemon.signal(signal.SIGKILL)
     assert daemon.ended() == -signal.SIGKILL
     resumes(site, slow)
