@@ -13,6 +13,7 @@ import pytest
 
 from archiver.domain.limits import CHUNK_BYTES, RESUME_FROM_BYTES
 from tests.support.daemon import Daemon, Receiver, Site, SlowS3, eventually
+from tests.support.slow_s3 import staged_bytes
 
 
 @pytest.fixture
@@ -163,12 +164,6 @@ def slow(site: Site) -> Iterator[SlowS3]:
     server.close()
 
 
-def kept(site: Site) -> int:
-    """Bytes of the longest file that is on its way into the archive."""
-    staged = (site.archive / ".staging").rglob("files/*")
-    return max((file.stat().st_size for file in staged), default=0)
-
-
 def resumes(site: Site, slow: SlowS3) -> None:
     slow.go_on()
     before = len(slow.asked)
@@ -184,7 +179,7 @@ def resumes(site: Site, slow: SlowS3) -> None:
 def until_some_is_kept(daemon: Daemon, site: Site, slow: SlowS3) -> None:
     """The download stands still and what was sent before is no longer on its way to the disk."""
     daemon.until(slow.stalled.is_set)
-    daemon.until(lambda: kept(site) >= CHUNK_BYTES)
+    daemon.until(lambda: staged_bytes(site.archive) >= CHUNK_BYTES)
 
 
 def test_sigterm_ends_it_in_the_midst_of_a_stalled_download(site: Site, slow: SlowS3) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -140,6 +141,11 @@ class SlowS3:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def staged_bytes(archive: Path) -> int:
+    """Bytes of the longest file that is on its way into *archive*: what a server has sent may not be there yet."""
+    return max((file.stat().st_size for file in (archive / ".staging").rglob("files/*")), default=0)
 
 
 def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
