@@ -10,11 +10,11 @@ import pwd
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from archiver import custody_key
 from archiver.adapters.files.store import FolderStore
@@ -27,9 +27,7 @@ from archiver.domain.times import format_time
 from archiver.errors import ArchiverError
 from archiver.ports import Clock, Ledger
 from archiver.settings import Settings, SourceSettings
-
-if TYPE_CHECKING:
-    from archiver.adapters.aws.session import AwsAccess
+from archiver.source_access import source_access
 
 _TO_ITS_OWNER: Final = "run this as the owner of {}, or as root"
 _ATTEMPTS: Final = 2
@@ -197,7 +195,7 @@ class Checkup:
     def _bucket(self, source: SourceSettings) -> Iterator[HealthCheck]:
         from archiver.adapters.aws.probe import BucketProbe  # noqa: PLC0415 - boto3 takes half a second
 
-        access = _access(source)
+        access = replace(source_access(source), attempts=_ATTEMPTS)
         yield from BucketProbe(source.name, source.bucket, source.prefix, source.region, access, self.clock).checks()
 
     def _windows(self, held: Mapping[str, datetime]) -> Iterator[HealthCheck]:
@@ -231,20 +229,6 @@ def _user(number: int) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
-
-
-def _access(source: SourceSettings) -> AwsAccess:
-    from archiver.adapters.aws.session import AwsAccess  # noqa: PLC0415 - boto3
-
-    return AwsAccess(
-        profile=source.profile,
-        role_arn=source.role_arn,
-        external_id=source.external_id,
-        region=source.region,
-        endpoint_url=source.endpoint_url,
-        cloudtrail_endpoint_url=source.cloudtrail_endpoint_url,
-        attempts=_ATTEMPTS,
-    )
 
 
 def _failed(check_id: str, error: ArchiverError) -> HealthCheck:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from archiver.domain.evidence import Evidence
 from archiver.errors import BusyError, UsageError
 from archiver.ports import KeyAuthority, Ledger, Messenger, Progress, Source
 from archiver.settings import Settings, SourceSettings
+from archiver.source_access import source_access
 from archiver.work.acquire import Acquirer
 from archiver.work.alerts import deliver
 from archiver.work.audit import Audit
@@ -183,18 +184,9 @@ class App:
         return Fetcher(self.stop.is_set, self.progress, self.stop)
 
     def _access(self, source: SourceSettings) -> AwsAccess:
-        from archiver.adapters.aws.session import AwsAccess
-
         if source.name not in self.accesses:
-            self.accesses[source.name] = AwsAccess(
-                profile=source.profile,
-                role_arn=source.role_arn,
-                external_id=source.external_id,
-                region=source.region,
-                endpoint_url=source.endpoint_url,
-                cloudtrail_endpoint_url=source.cloudtrail_endpoint_url,
-                connections=max(32, self.settings.workers.threads),
-            )
+            connections = max(32, self.settings.workers.threads)
+            self.accesses[source.name] = replace(source_access(source), connections=connections)
         return self.accesses[source.name]
 
     def _source(self, source: SourceSettings) -> Source:

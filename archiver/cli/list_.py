@@ -13,9 +13,10 @@ from archiver.cli.context import Cli, pass_cli
 from archiver.cli.output import human_size, note, print_json, say, verdict_text
 from archiver.cli.select import Conditions, codes_of, condition_options
 from archiver.domain.text import printable
-from archiver.domain.times import format_optional, format_time
+from archiver.domain.times import format_time
 from archiver.domain.verdict import Finding, Reason
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK
+from archiver.render.json_report import evidence_json
 
 if TYPE_CHECKING:
     from archiver.domain.records import EvidenceRecord
@@ -91,27 +92,7 @@ def _print_lines(records: Iterator[EvidenceRecord]) -> int:
 
 
 def _line(record: EvidenceRecord) -> dict[str, Any]:
-    evidence, state = record.evidence, record.state
-    return {
-        "id": evidence.id,
-        "source": evidence.source,
-        "account": evidence.account,
-        "query_id": evidence.query_id,
-        "revision": evidence.revision,
-        "prefix": evidence.prefix,
-        "path": evidence.path,
-        "verdict": state.verdict.value,
-        "reasons": list(state.reasons),
-        "findings": list(state.findings),
-        "bytes": evidence.size,
-        "files": len(evidence.files),
-        "region": evidence.region,
-        "query_complete_time": format_optional(evidence.query_complete_time),
-        "fingerprint": evidence.fingerprint,
-        "acquired_at": format_time(evidence.acquired_at),
-        "last_audited_at": format_optional(state.last_audited_at),
-        "next_audit_at": format_time(state.next_audit_at),
-    }
+    return {**evidence_json(record.evidence, record.state), "files": len(record.evidence.files)}
 
 
 def _print_pages(records: Iterator[EvidenceRecord]) -> int:

@@ -5,11 +5,12 @@ What CloudTrail signed, what somebody merely claims and what this archive observ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from itertools import groupby
+from typing import Any, Final, Generic, TypeVar
 
 from archiver.domain.custody import Actor
 from archiver.domain.evidence import Evidence, EvidenceState, FileRole, Origin
@@ -134,54 +135,31 @@ class ItemDossier:
         return next((check.result for check in checks if check.id == "signature"), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Judgements in a row that say the same; ``last`` is ``first`` where it is one."""
+_Told = TypeVar("_Told", Judged, Happening)
 
-    first: Judged
-    last: Judged
+
+@dataclass(frozen=True, slots=True)
+class Run(Generic[_Told]):
+    """Neighbours that say the same; ``last`` is ``first`` where it is one."""
+
+    first: _Told
+    last: _Told
     count: int
 
 
-def runs(judged: Sequence[Judged]) -> list[Run]:
+def judged_runs(judged: Sequence[Judged]) -> list[Run[Judged]]:
     """*judged* with equal neighbours put together: ten years of audits in as many lines as there were changes."""
-    found: list[Run] = []
-    for one in judged:
-        before = found[-1] if found else None
-        if before is not None and _same(before.last, one):
-            found[-1] = Run(before.first, one, before.count + 1)
-        else:
-            found.append(Run(one, one, 1))
-    return found
+    return _runs(judged, lambda one: (one.verdict, one.reasons, one.findings))
 
 
-def _same(one: Judged, other: Judged) -> bool:
-    return (one.verdict, one.reasons, one.findings) == (other.verdict, other.reasons, other.findings)
+def event_runs(history: Sequence[Happening]) -> list[Run[Happening]]:
+    """*history* with events put together that say the same of the same actor; one without an actor stands alone."""
+    return _runs(history, lambda event: (event.kind, event.says, event.actor) if event.actor else event.seq)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Custody events in a row that say the same of the same actor; ``last`` is ``first`` where it is one."""
-
-    first: Happening
-    last: Happening
-    count: int
-
-
-def spans(history: Sequence[Happening]) -> list[Span]:
-    """*history* with equal neighbours put together."""
-    found: list[Span] = []
-    for event in history:
-        before = found[-1] if found else None
-        if before is not None and _alike(before.last, event):
-            found[-1] = Span(before.first, event, before.count + 1)
-        else:
-            found.append(Span(event, event, 1))
-    return found
-
-
-def _alike(one: Happening, other: Happening) -> bool:
-    return (one.kind, one.says, one.actor) == (other.kind, other.says, other.actor) and one.actor is not None
+def _runs(told: Sequence[_Told], says: Callable[[_Told], object]) -> list[Run[_Told]]:
+    neighbours = [list(group) for _, group in groupby(told, says)]
+    return [Run(group[0], group[-1], len(group)) for group in neighbours]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from archiver.domain.dossier import FileAccount, Heading, ItemDossier, Standing, Summary, runs, spans
+from archiver.domain.dossier import FileAccount, Heading, ItemDossier, Standing, Summary, event_runs, judged_runs
 from archiver.domain.evidence import FileRole
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
@@ -76,8 +76,8 @@ class HtmlReport:
             files=[(file, STANDINGS[file.standing], _tone(file)) for file in item.files[:_MOST_FILES]],
             more_files=max(0, len(item.files) - _MOST_FILES),
             hashes=item.signed_hashes[:_MOST_FILES],
-            runs=runs(item.judged),
-            spans=spans(item.history),
+            runs=judged_runs(item.judged),
+            spans=event_runs(item.history),
             is_s3=item.evidence.source_url.startswith("s3://"),
         )
 

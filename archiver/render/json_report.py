@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged, OverviewLine, Step, Summary
-from archiver.domain.evidence import Origin
+from archiver.domain.evidence import Evidence, EvidenceState, Origin
 from archiver.domain.keys import HeldKey, KeyProvenance
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Verdict
@@ -91,14 +91,11 @@ def _line(line: OverviewLine) -> dict[str, Any]:
     }
 
 
-def item_json(item: ItemDossier) -> dict[str, Any]:
-    """One item whole: what ``show --json`` prints and what stands in a report's ``evidence``."""
-    evidence, state = item.evidence, item.state
-    complete = format_optional(evidence.query_complete_time)
+def evidence_json(evidence: Evidence, state: EvidenceState) -> dict[str, Any]:
+    """What ``list --json`` and every longer account of an item have in common."""
     return {
         "id": evidence.id,
         "source": evidence.source,
-        "source_url": evidence.source_url,
         "account": evidence.account,
         "query_id": evidence.query_id,
         "revision": evidence.revision,
@@ -109,13 +106,22 @@ def item_json(item: ItemDossier) -> dict[str, Any]:
         "findings": list(state.findings),
         "bytes": evidence.size,
         "region": evidence.region,
-        "query_complete_time": complete,
+        "query_complete_time": format_optional(evidence.query_complete_time),
         "fingerprint": evidence.fingerprint,
-        "first_seen_at": format_time(evidence.first_seen_at),
         "acquired_at": format_time(evidence.acquired_at),
-        "caller": evidence.caller,
         "last_audited_at": format_optional(state.last_audited_at),
         "next_audit_at": format_time(state.next_audit_at),
+    }
+
+
+def item_json(item: ItemDossier) -> dict[str, Any]:
+    """One item whole: what ``show --json`` prints and what stands in a report's ``evidence``."""
+    evidence = item.evidence
+    return {
+        **evidence_json(evidence, item.state),
+        "source_url": evidence.source_url,
+        "first_seen_at": format_time(evidence.first_seen_at),
+        "caller": evidence.caller,
         "signed": {
             "signature": item.signature.value if item.signature else None,
             "hashes": list(item.signed_hashes),
@@ -125,7 +131,7 @@ def item_json(item: ItemDossier) -> dict[str, Any]:
             "path": {"account": evidence.account, "query_id": evidence.query_id},
             "sign_file": {
                 "region": evidence.region,
-                "query_complete_time": complete,
+                "query_complete_time": format_optional(evidence.query_complete_time),
                 "fingerprint": evidence.fingerprint,
             },
         },

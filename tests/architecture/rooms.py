@@ -24,7 +24,7 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 
 CORE = "domain ports errors"
-APPLICATION = "actor checkup custody_key key_files logs provision wiring wiring_verify"
+APPLICATION = "actor checkup custody_key key_files logs provision source_access wiring wiring_verify"
 """Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
 
 ROOMS: dict[str, Room] = {
@@ -51,8 +51,9 @@ ROOMS: dict[str, Room] = {
     "actor": room("domain version"),
     "custody_key": room("domain errors adapters.owner", "cryptography"),
     "logs": room("domain errors", "structlog"),
-    "checkup": room(f"{CORE} adapters settings custody_key"),
+    "checkup": room(f"{CORE} adapters settings custody_key source_access"),
     "provision": room(f"{CORE} adapters settings custody_key"),
+    "source_access": room("adapters.aws settings"),
     "key_files": room(f"{CORE} adapters.aws.key_list actor wiring"),
     "wiring": room(f"{CORE} verify work adapters settings settings_values render {APPLICATION}"),
     "wiring_verify": room(f"{CORE} verify work adapters settings {APPLICATION}"),

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from archiver.domain.limits import CHUNK_BYTES, RESUME_FROM_BYTES
-from tests.support.daemon import Daemon, Receiver, Site, SlowS3, eventually
-from tests.support.slow_s3 import staged_bytes
+from tests.support.daemon import Daemon, Receiver, Site, eventually
+from tests.support.slow_s3 import BUCKET, SlowS3, staged_bytes
 
 
 @pytest.fixture
@@ -150,54 +150,54 @@ def test_a_full_archive_does_not_end_it(site: Site, receiver: Receiver) -> None:
 
 
 @pytest.fixture
-def slow(site: Site) -> Iterator[SlowS3]:
+def stalling(site: Site, slow_s3: SlowS3) -> SlowS3:
     """A bucket with one delivery whose result stalls half-way; *site* is made to read it."""
     prefix, files = site.delivery(results=[os.urandom(RESUME_FROM_BYTES + 1)])
-    objects = {prefix + name: data for name, data in files.items()}
-    server = SlowS3(objects, frozenset({prefix + "result_1.csv.gz"}))
-    site.source_lines = f'url = "s3://slow"\nregion = "us-east-1"\nendpoint_url = "{server.url}"\n'
-    site.source_lines += f'cloudtrail_endpoint_url = "{server.url}"'
+    slow_s3.objects |= {prefix + name: data for name, data in files.items()}
+    slow_s3.hold(prefix + "result_1.csv.gz", after=RESUME_FROM_BYTES // 2)
+    site.source_lines = f'url = "s3://{BUCKET}"\nregion = "us-east-1"\nendpoint_url = "{slow_s3.url}"\n'
+    site.source_lines += f'cloudtrail_endpoint_url = "{slow_s3.url}"'
     site.environ = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
     site.write()
     site.prepare()
-    yield server
-    server.close()
+    return slow_s3
 
 
-def resumes(site: Site, slow: SlowS3) -> None:
-    slow.go_on()
-    before = len(slow.asked)
+def resumes(site: Site, stalling: SlowS3) -> None:
+    stalling.release()
     daemon = site.start().until_ready()
     daemon.until(lambda: site.verdicts() == ["verified"])
-    ranges = [asked for key, asked in slow.asked[before:] if key.endswith("result_1.csv.gz")]
-    assert ranges
-    assert all(asked and asked != "bytes=0-" for asked in ranges), "what had come is not asked for again"
+    result = next(key for key in stalling.objects if key.endswith("result_1.csv.gz"))
+    first, *later = stalling.ranges(result)
+    assert first is None
+    assert later
+    assert all(asked and asked != "bytes=0-" for asked in later), "what had come is not asked for again"
     assert daemon.stop() == 0
     assert site.kinds().count("evidence_acquired") == 1
 
 
-def until_some_is_kept(daemon: Daemon, site: Site, slow: SlowS3) -> None:
+def until_some_is_kept(daemon: Daemon, site: Site, stalling: SlowS3) -> None:
     """The download stands still and what was sent before is no longer on its way to the disk."""
-    daemon.until(slow.stalled.is_set)
+    daemon.until(stalling.holding.is_set)
     daemon.until(lambda: staged_bytes(site.archive) >= CHUNK_BYTES)
 
 
-def test_sigterm_ends_it_in_the_midst_of_a_stalled_download(site: Site, slow: SlowS3) -> None:
+def test_sigterm_ends_it_in_the_midst_of_a_stalled_download(site: Site, stalling: SlowS3) -> None:
     daemon = site.start().until_ready()
-    until_some_is_kept(daemon, site, slow)
+    until_some_is_kept(daemon, site, stalling)
     began = time.monotonic()
     assert daemon.stop() == 0
     assert time.monotonic() - began < 10, "the contract's bound"
     assert site.kinds()[-1] == "daemon_stopped"
-    resumes(site, slow)
+    resumes(site, stalling)
 
 
-def test_kill_9_in_a_download_loses_nothing(site: Site, slow: SlowS3) -> None:
+def test_kill_9_in_a_download_loses_nothing(site: Site, stalling: SlowS3) -> None:
     daemon = site.start().until_ready()
-    until_some_is_kept(daemon, site, slow)
+    until_some_is_kept(daemon, site, stalling)
     daemon.signal(signal.SIGKILL)
     assert daemon.ended() == -signal.SIGKILL
-    resumes(site, slow)
+    resumes(site, stalling)
 
 
 def test_an_alert_is_delivered_once_by_whoever_comes_first(site: Site, receiver: Receiver) -> None:

@@ -12,7 +12,15 @@ import pytest
 
 from archiver.domain import custody
 from archiver.domain.custody import Actor, EvidenceAcquired, EvidenceRepaired, EvidenceVerified, SourceObserved
-from archiver.domain.dossier import OVERVIEW_LINES, REPORTED_IDS, ItemDossier, Standing, Summary, runs, spans
+from archiver.domain.dossier import (
+    OVERVIEW_LINES,
+    REPORTED_IDS,
+    ItemDossier,
+    Standing,
+    Summary,
+    event_runs,
+    judged_runs,
+)
 from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole, Origin
 from archiver.domain.records import CustodyEvent, EvidenceRecord
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, Verdict, judgement
@@ -164,12 +172,12 @@ def test_an_unreadable_event_is_shown_as_such_and_hides_no_other(body: str) -> N
 def test_equal_neighbours_stand_together_and_a_change_never_hides() -> None:
     good, bad = judged(), judged(Reason.ARCHIVE_ALTERED)
     history = history_of([verified(said, seq) for seq, said in enumerate([good, good, bad, good, good, good])])
-    assert [(r.first.seq, r.last.seq, r.count, r.last.verdict) for r in runs(history.judged)] == [
+    assert [(r.first.seq, r.last.seq, r.count, r.last.verdict) for r in judged_runs(history.judged)] == [
         (0, 1, 2, Verdict.VERIFIED),
         (2, 2, 1, Verdict.FAILED),
         (3, 5, 3, Verdict.VERIFIED),
     ]
-    assert [(s.first.seq, s.last.seq, s.count) for s in spans(history.happenings)] == [
+    assert [(s.first.seq, s.last.seq, s.count) for s in event_runs(history.happenings)] == [
         (0, 1, 2),
         (2, 2, 1),
         (3, 5, 3),
