@@ -84,7 +84,7 @@ def write_report(
             else:
                 _to_file(target, head, body, tail, lambda sha256: recorded(summary, sha256), force)
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
             raise
         raise UsageError(f"{target or 'a temporary file'}: cannot be written: {error.strerror}") from error
     return summary

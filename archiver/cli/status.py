@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from archiver.cli.context import Cli, pass_cli
-from archiver.cli.output import human_size, note, print_json, verdict_text
+from archiver.cli.output import counted, human_size, note, print_json, verdict_text
 from archiver.domain.text import printable
 from archiver.domain.times import format_optional
 from archiver.domain.verdict import Verdict
@@ -111,7 +111,7 @@ def _print(status: dict[str, Any], settings: Settings) -> None:
     _row("overdue", f"{status['overdue']} not judged within {days:g} days" if status["overdue"] else "none")
     _row("oldest audit", status["oldest_audit_at"] or "-")
     _row("last sync", status["last_sync_at"] or "never")
-    _row("ledger", status["ledger"]["url"], f"{status['ledger']['size']} custody events")
+    _row("ledger", status["ledger"]["url"], counted(status["ledger"]["size"], "custody event"))
     _row("archive", status["archive"]["url"], f"{human_size(status['archive']['free_bytes'])} free")
     _row("custody key", status["custody"]["public_key"] or "none")
     _alerts_row(status["alerts"])

@@ -99,6 +99,12 @@ def test_a_report_is_not_written_over_a_file_unless_forced(place: Place, tmp_pat
     assert json.loads(out.read_text())["summary"]["items"] == 5
 
 
+def test_a_folder_where_no_file_can_be_made(place: Place) -> None:
+    """/proc says that root may write there, and takes no file: the report is named, not a temporary file."""
+    said = place.run("report", "--all", "--out", "/proc/r.html", status=2).stderr
+    assert "/proc/r.html: cannot be written" in said
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
