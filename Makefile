@@ -74,7 +74,7 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
 lock:
 	$(LOCK) --all-extras --output-file requirements/dev.txt
 	$(LOCK) --extra demo --constraint requirements/dev.txt --output-file requirements/demo.txt
-	$(LOCK) --extra postgres --extra notify --constraint requirements/dev.txt \
+	$(LOCK) --extra postgres --extra notify --extra sign --constraint requirements/dev.txt \
 		--output-file requirements/runtime.txt
 
 clean:

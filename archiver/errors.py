@@ -102,3 +102,21 @@ class LeaseLostError(LedgerError):
 
 class StoppedError(ArchiverError):
     """Work was asked to stop (SIGTERM, SIGINT) and did; what was done before stands."""
+
+
+class SigningError(ArchiverError):
+    """The log's key cannot be used: not there, not readable, not the log's, or its service does not answer."""
+
+    exit_status = EXIT_UNREACHED
+
+
+class AnchorError(ArchiverError):
+    """Somebody who vouches for checkpoints could not be reached, or answered what cannot be believed."""
+
+    exit_status = EXIT_UNREACHED
+
+
+class LogForkedError(ArchiverError):
+    """Ledger and published log tell different histories: nothing is signed, for a log signs one history only."""
+
+    exit_status = EXIT_INTEGRITY

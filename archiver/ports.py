@@ -27,6 +27,7 @@ from archiver.domain.records import (
     Totals,
     Undelivered,
 )
+from archiver.log_ports import CustodyLog
 
 Clock = Callable[[], datetime]
 """The current time, aware, UTC."""
@@ -370,6 +371,8 @@ class Ledger(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def locks(self) -> Locks: ...
+    @property
+    def log(self) -> CustodyLog: ...
 
     def close(self) -> None: ...
 

@@ -47,6 +47,9 @@ RESUME_FROM_BYTES: Final = 8 * MIB
 CSV_HEADER_BYTES: Final = 64 * KIB
 """Longest first line of a result CSV that is looked at; a query statement is at most 10,000 characters."""
 
+LOG_FILE_BYTES: Final = 64 * MIB
+"""Largest file below the archive's log folder that is read; 256 entries of 64 KiB make 16 MiB."""
+
 CONFIG_BYTES: Final = MIB
 """Largest configuration file."""
 

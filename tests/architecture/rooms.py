@@ -23,7 +23,7 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
     return Room(frozenset(ours.split()), frozenset(others.split()), pure)
 
 
-CORE = "domain ports errors"
+CORE = "domain ports log_ports log errors"
 APPLICATION = "actor checkup custody_key key_files logs provision source_access wiring wiring_verify"
 """Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
 
@@ -32,12 +32,14 @@ ROOMS: dict[str, Room] = {
     "errors": room(),
     "domain": room("domain", pure=True),
     "verify": room("domain verify", "cryptography", pure=True),
-    "ports": room("domain"),
+    "log": room("domain log", "cryptography", pure=True),
+    "ports": room("domain log_ports"),
+    "log_ports": room("domain"),
     "work": room(f"{CORE} verify work"),
     "adapters.aws": room(f"{CORE} adapters.aws verify.signature", "boto3 botocore mypy_boto3_s3"),
     "adapters.owner": room(),
     "adapters.files": room(f"{CORE} adapters.files adapters.owner"),
-    "adapters.ledger": room(f"{CORE} adapters.ledger adapters.owner", "sqlalchemy alembic rfc8785"),
+    "adapters.ledger": room(f"{CORE} adapters.ledger adapters.owner", "sqlalchemy alembic rfc8785 orjson"),
     "adapters.notify": room(CORE, "apprise"),
     "adapters.log_messenger": room(CORE, "structlog"),
     "render": room("domain ports render version", "jinja2 rich"),
