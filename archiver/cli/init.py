@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archiver.cli.context import Cli, pass_cli
-from archiver.cli.ledger import warn
-from archiver.cli.output import say
+from archiver.cli.output import say, warn
 from archiver.errors import UsageError
 
 if TYPE_CHECKING:

@@ -59,6 +59,11 @@ def note(text: str, verbosity: int = 0) -> None:
         click.echo(printable(text, most=10_000), err=True)
 
 
+def warn(warning: str) -> None:
+    """Says *warning* on stderr, however quiet the command is to be."""
+    click.echo(f"archiver: warning: {printable(warning, most=10_000)}", err=True)
+
+
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """*rows* below *head* in aligned columns. Numbers stand right, text left; verdicts in colour on a terminal."""
     cells = [[printable(_cell(value)) for value in row] for row in rows]
