@@ -12,13 +12,14 @@ import rfc8785
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from archiver.domain import custody
+from archiver.domain import custody, custody_log, custody_upkeep
 from archiver.domain.custody import Actor, Entry, body
 from tests.property.strategies import CONFUSABLE, instances_of, values_of
 
 KINDS = [
     kind
-    for kind in vars(custody).values()
+    for module in (custody, custody_log, custody_upkeep)
+    for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Entry) and kind is not Entry
 ]
 ACTOR = Actor("root", "host", "1.0")
@@ -29,7 +30,7 @@ def canonical(entry: Entry, actor: Actor = ACTOR) -> bytes:
 
 
 def test_there_are_entries_and_each_kind_has_a_name_of_its_own():
-    assert len(KINDS) >= 15
+    assert len(KINDS) >= 24
     assert len({kind.kind for kind in KINDS}) == len(KINDS)
 
 
