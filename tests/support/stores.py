@@ -90,6 +90,10 @@ class FaultyDisk(Disk):
         self._before("unlink")
         super().unlink(name, folder)
 
+    def rmdir(self, name: str, folder: int) -> None:
+        self._before("rmdir")
+        super().rmdir(name, folder)
+
     def remove_tree(self, name: str, folder: int) -> None:
         self._before("remove_tree")
         super().remove_tree(name, folder)

@@ -71,6 +71,9 @@ class Disk:
     def unlink(self, name: str, folder: int) -> None:
         os.unlink(name, dir_fd=folder)
 
+    def rmdir(self, name: str, folder: int) -> None:
+        os.rmdir(name, dir_fd=folder)
+
     def remove_tree(self, name: str, folder: int) -> None:
         """Removes the folder *name* with all that is in it; fine where it is not there. Follows no link."""
         with suppress(FileNotFoundError):

@@ -7,27 +7,26 @@ import io
 import itertools
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, Self, cast
+from typing import BinaryIO, Self, cast
 
-from archiver.adapters.files.durable import FILE_MODE, FOLDER_MODE, NO_LINKS, Disk, Tree, exists, split
+from archiver.adapters.files.durable import FOLDER_MODE, NO_LINKS, Disk, Tree, exists, split
+from archiver.adapters.files.single_file import REMEDY, check_writable, is_empty, put_once
 from archiver.adapters.files.stage import FolderStage
 from archiver.adapters.files.staged_file import STAGE_MODE
 from archiver.adapters.files.trouble import medium_error, reading, writing
 from archiver.adapters.files.walk import open_regular
-from archiver.adapters.owner import hand_over, make_folders, missing_folders
+from archiver.adapters.owner import make_folders, missing_folders
 from archiver.domain.limits import CHUNK_BYTES
 from archiver.domain.paths import KEYS_FOLDER, SET_ASIDE_FOLDER, STAGING_FOLDER, UNLISTED_FOLDER
 from archiver.domain.records import StoredEntry
-from archiver.errors import MediumError, StoreConflictError, StoreError
+from archiver.errors import MediumError, StoreError
 from archiver.ports import Stage
 
 _TOKEN = re.compile(r"[0-9a-f]{1,128}", re.ASCII)
-_REMEDY: Final = "Mount its disk, or make a new archive with `archiver ledger upgrade`."
 
 
 class FolderStore:
@@ -40,9 +39,9 @@ class FolderStore:
         self._tree = Tree(self._root, self._disk)
         with writing(str(self._root)):
             if not os.path.lexists(self._root):
-                raise StoreError(f"{self._root}: the archive folder is not there", _REMEDY)
+                raise StoreError(f"{self._root}: the archive folder is not there", REMEDY)
             if not self._root.is_dir():
-                raise StoreError(f"{self._root}: the archive is no folder", _REMEDY)
+                raise StoreError(f"{self._root}: the archive is no folder", REMEDY)
 
     @classmethod
     def create(cls, root: Path) -> Self:
@@ -74,14 +73,8 @@ class FolderStore:
     def stage(self, token: str) -> FolderStage:
         if not _TOKEN.fullmatch(token):
             raise StoreError(f"{token!r} is no name for a stage: 1 to 128 hex digits are")
-        self._check_writable()
+        check_writable(self._tree)
         return FolderStage(self._tree, token)
-
-    def _check_writable(self) -> None:
-        """An archive has a staging folder: without one this is an empty mount point, or a copy to be read."""
-        with writing(str(self._root)), self._tree.folder("") as root:
-            if not exists(STAGING_FOLDER, root):
-                raise StoreError(f"{self._root}: not an archive to write to, for it has no {STAGING_FOLDER}", _REMEDY)
 
     @contextmanager
     def open(self, path: str, from_medium: bool) -> Iterator[BinaryIO]:
@@ -103,16 +96,9 @@ class FolderStore:
             with reading(where):
                 yield
         except FileNotFoundError as error:
-            if self._is_empty():
-                raise MediumError(f"{self._root}: the archive folder is empty or not there", _REMEDY) from error
+            if is_empty(self._tree):
+                raise MediumError(f"{self._root}: the archive folder is empty or not there", REMEDY) from error
             raise
-
-    def _is_empty(self) -> bool:
-        try:
-            with os.scandir(self._root) as entries:
-                return next(entries, None) is None
-        except OSError:
-            return True
 
     def entries(self, folder: str) -> Sequence[StoredEntry]:
         try:
@@ -127,40 +113,8 @@ class FolderStore:
         return sorted(listed, key=lambda entry: os.fsencode(entry.name))
 
     def put(self, path: str, data: bytes) -> None:
-        self._check_writable()
-        where = self._tree.where(path)
-        with writing(where):
-            above, name = split(path)
-            with self._tree.made(STAGING_FOLDER, STAGE_MODE) as staging, self._tree.made(above) as folder:
-                if not exists(name, folder):
-                    self._put_new(data, staging, name, folder)
-                if not _holds(name, folder, data):
-                    raise StoreConflictError(
-                        f"{where}: other bytes stand here already; nothing was written",
-                        "Find out what changed it: the archive is write-once.",
-                    )
-                self._disk.fsync_folder(folder)
-
-    def _put_new(self, data: bytes, staging: int, name: str, folder: int) -> None:
-        """Where another process is faster, its bytes stand: the caller looks at them next.
-
-        The draft is a new file always: a killed run's may be the second name of an archived file.
-        """
-        draft = f"put-{secrets.token_hex(16)}"
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE, dir_fd=staging)
-        try:
-            hand_over(fd, self._root)
-            self._disk.write_all(fd, data)
-            self._disk.seal(fd)
-            self._disk.move_new(draft, staging, name, folder)
-        except FileExistsError:
-            self._disk.unlink(draft, staging)
-        except OSError:
-            with suppress(OSError):  # the first error is the one to tell
-                os.unlink(draft, dir_fd=staging)
-            raise
-        finally:
-            os.close(fd)
+        check_writable(self._tree)
+        put_once(self._tree, path, data)
 
     def replace_damaged(self, path: str, staged: Stage, name: str, aside: str) -> str | None:
         """A second name first, then one rename: *path* is never empty in between.
@@ -170,7 +124,7 @@ class FolderStore:
         """
         if not isinstance(staged, FolderStage):
             raise TypeError("a stage of this store is needed")
-        self._check_writable()
+        check_writable(self._tree)
         with writing(self._tree.where(path)):
             kept = self._keep(path, aside)
             staged.put_over(name, path)
@@ -239,14 +193,6 @@ class _MediumFile(io.RawIOBase):
                 self._drop_pages()
             finally:
                 os.close(self._fd)
-
-
-def _holds(name: str, folder: int, data: bytes) -> bool:
-    fd = open_regular(name, folder)
-    if fd is None:
-        return False
-    with os.fdopen(fd, "rb") as file:
-        return file.read(len(data) + 1) == data
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
