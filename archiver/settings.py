@@ -17,63 +17,47 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     model_validator,
 )
 
-from archiver.domain.sign_file import REGION_NAME
-from archiver.domain.text import printable
 from archiver.settings_input import RawSettings, explain, gather, merge
+from archiver.settings_types import (
+    Duration,
+    Endpoint,
+    ExternalId,
+    PositiveDuration,
+    Profile,
+    Rate,
+    Region,
+    Role,
+    Section,
+    Size,
+    Timing,
+)
 from archiver.settings_values import (
     Cron,
     check_archive_url,
-    check_endpoint_url,
     check_ledger_url,
     check_signing_key,
     check_source_name,
     check_source_url,
     file_path,
     has_password,
-    parse_duration,
-    parse_positive_duration,
-    parse_rate,
-    parse_size,
-    parse_timing,
     s3_place,
     without_password,
 )
 
 _ACCOUNT = re.compile(r"\d{12,16}", re.ASCII)
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}", re.ASCII)
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _ORIGIN = re.compile(r"[!-*,-~]{1,255}", re.ASCII)
-
-
-def _region(region: str) -> str:
-    if REGION_NAME.fullmatch(region) is None:
-        raise ValueError(f"an AWS Region such as us-east-1 is wanted, not {printable(repr(region), 60)}")
-    return region
 
 
 def _account(account: object) -> str:
     if not isinstance(account, str) or _ACCOUNT.fullmatch(account) is None:
         raise ValueError("12 to 16 digits in quotes are wanted")
     return account
-
-
-def _role(arn: str) -> str:
-    if _ROLE.fullmatch(arn) is None:
-        raise ValueError("arn:aws:iam::<account>:role/<name> is wanted")
-    return arn
-
-
-def _external_id(text: str) -> str:
-    if _EXTERNAL_ID.fullmatch(text) is None:
-        raise ValueError("2 to 1224 letters, digits and any of _+=,.@:/- are wanted")
-    return text
 
 
 def _origin(text: str) -> str:
@@ -93,19 +77,7 @@ def _apprise_url(url: str) -> str:
     return url
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-PositiveDuration = Annotated[timedelta, BeforeValidator(parse_positive_duration)]
-Timing = Annotated[timedelta | Cron, BeforeValidator(parse_timing)]
-Size = Annotated[int, BeforeValidator(parse_size)]
-Rate = Annotated[int, BeforeValidator(parse_rate)]
-Endpoint = Annotated[str, AfterValidator(check_endpoint_url)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
-
-
-class LedgerSettings(_Section):
+class LedgerSettings(Section):
     """``[ledger]``. ``url`` may hold a password: ``dsn`` is for connecting only, ``shown_url`` for people."""
 
     url: Annotated[SecretStr, _secret(check_ledger_url)] = SecretStr("sqlite:////var/lib/archiver/ledger.db")
@@ -131,7 +103,7 @@ class LedgerSettings(_Section):
         return Path(self.dsn.removeprefix("sqlite:///")) if self.is_sqlite else None
 
 
-class ArchiveSettings(_Section):
+class ArchiveSettings(Section):
     """``[archive]``. ``min_free``: bytes that are never written to."""
 
     url: Annotated[str, AfterValidator(check_archive_url)] = "file:///var/lib/archiver/evidence"
@@ -143,15 +115,15 @@ class ArchiveSettings(_Section):
         return Path(file_path(self.url))
 
 
-class SourceSettings(_Section):
+class SourceSettings(Section):
     """One ``[[sources]]``. ``window``: how far back days are listed again; ``grace``: time a delivery may take."""
 
     name: Annotated[str, AfterValidator(check_source_name)]
     url: Annotated[str, AfterValidator(check_source_url)]
-    region: Annotated[str, AfterValidator(_region)] | None = None
-    profile: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    role_arn: Annotated[str, AfterValidator(_role)] | None = None
-    external_id: Annotated[str, AfterValidator(_external_id)] | None = None
+    region: Region | None = None
+    profile: Profile | None = None
+    role_arn: Role | None = None
+    external_id: ExternalId | None = None
     endpoint_url: Endpoint | None = None
     cloudtrail_endpoint_url: Endpoint | None = None
     accounts: tuple[Annotated[str, BeforeValidator(_account)], ...] = ()
@@ -187,7 +159,7 @@ class SourceSettings(_Section):
         return self
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(Section):
     """``[schedule]``. Each job's timing; ``full_sync_every``: age at which a whole listing is made again."""
 
     sync_every: Timing = timedelta(minutes=5)
@@ -197,7 +169,7 @@ class ScheduleSettings(_Section):
     full_sync_every: PositiveDuration = timedelta(days=1)
 
 
-class AuditSettings(_Section):
+class AuditSettings(Section):
     """``[audit]``. ``max_bytes_per_second``: None for no limit; ``max_time``: of one scheduled pass."""
 
     reverify_after: PositiveDuration = timedelta(days=30)
@@ -205,7 +177,7 @@ class AuditSettings(_Section):
     max_time: PositiveDuration = timedelta(minutes=50)
 
 
-class NotifySettings(_Section):
+class NotifySettings(Section):
     """``[notify]``. ``urls`` (apprise's) usually hold tokens."""
 
     urls: tuple[Annotated[SecretStr, _secret(_apprise_url)], ...] = ()
@@ -216,20 +188,20 @@ class NotifySettings(_Section):
         return tuple(url.get_secret_value() for url in self.urls)
 
 
-class CustodySettings(_Section):
+class CustodySettings(Section):
     """``[custody]``. ``signing_key``: a path or ``credential:NAME``; ``origin``: the log's name in checkpoints."""
 
     signing_key: Annotated[str, AfterValidator(check_signing_key)] = "/var/lib/archiver/custody-key"
     origin: Annotated[str, AfterValidator(_origin)] = "example.com/custody"
 
 
-class WorkersSettings(_Section):
+class WorkersSettings(Section):
     """``[workers]``. ``threads``: 0 means as many as serve."""
 
     threads: Annotated[int, Field(ge=0, le=256)] = 0
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole configuration, checked and frozen."""
 
     ledger: LedgerSettings = LedgerSettings()

@@ -46,7 +46,8 @@ ROOMS: dict[str, Room] = {
     # SIGHUP: the daemon reads its settings anew and has everything wired anew.
     "daemon": room(f"{CORE} work daemon wiring settings settings_values", "apscheduler structlog"),
     "demo": room(f"{CORE} adapters demo", "cryptography moto"),
-    "settings": room("domain errors settings_input settings_values", "pydantic pydantic_settings"),
+    "settings": room("domain errors settings_input settings_types settings_values", "pydantic"),
+    "settings_types": room("domain settings_values", "pydantic"),
     "settings_input": room("domain errors", "pydantic"),
     "settings_values": room("domain errors", "apscheduler"),
     "settings_sample": room("domain errors"),
