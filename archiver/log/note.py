@@ -140,9 +140,10 @@ def _parse_signature(line: str) -> NoteSignature:
 
 def format_note(text: str, signatures: Iterable[NoteSignature]) -> str:
     """The note of *text*, which ends in a newline, and its signatures, at least one."""
-    lines = [f"— {one.name} {to_base64(one.id + one.signature)}\n" for one in signatures]
+    kept = tuple(signatures)
+    lines = [f"— {one.name} {to_base64(one.id + one.signature)}\n" for one in kept]
     note = f"{text}\n{''.join(lines)}"
-    if parse_note(no_controls(note).encode("utf-8")).text != text or not lines:
+    if parse_note(no_controls(note).encode("utf-8")) != Note(text, kept):
         raise ValueError("a text that cannot be a note's")
     return note
 
@@ -229,8 +230,9 @@ def _verifier(type_: int, public: bytes) -> _Verifier:
     if type_ != COSIGNATURE_ML_DSA_44:
         return Ed25519PublicKey.from_public_bytes(public)
     try:
-        from cryptography.hazmat.primitives.asymmetric import mldsa  # noqa: PLC0415 - older releases are without it
+        # older releases of cryptography are without it
+        from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey  # noqa: PLC0415
 
-        return mldsa.MLDSA44PublicKey.from_public_bytes(public)
+        return MLDSA44PublicKey.from_public_bytes(public)
     except (ImportError, UnsupportedAlgorithm) as error:
         raise ValueError("ML-DSA-44 keys are not known to the installed cryptography package") from error
