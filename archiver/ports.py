@@ -208,7 +208,7 @@ class Deliveries(Protocol):
         ...
 
     def note(self, source: str, known: Sequence[KnownDelivery]) -> None:
-        """Stores (inserts or updates) what is known now; no custody entry. Atomic."""
+        """What is known now, recorded as DeliveryNoted where it is news. Atomic."""
         ...
 
     def status(self, source: str) -> SourceStatus:
@@ -216,7 +216,7 @@ class Deliveries(Protocol):
         ...
 
     def note_pass(self, source: str, url: str, at: datetime, full_objects: int | None) -> None:
-        """A pass over *source* ended; *full_objects*: objects listed, where it listed all."""
+        """A pass over *source* ended: SourceSynced. *full_objects*: objects listed, where it listed all."""
         ...
 
 
@@ -304,6 +304,10 @@ class Keys(Protocol):
         """Region -> end of the last window that is held for it."""
         ...
 
+    def events(self, sha256s: Collection[str]) -> Sequence[CustodyEvent]:
+        """The custody events that brought the keys with these SHA-256, oldest first."""
+        ...
+
 
 class Outbox(Protocol):
     """Alerts between their cause and their delivery: recorded with the cause, gone only when delivered."""
@@ -318,8 +322,8 @@ class Outbox(Protocol):
 
     def delivered(self, alert_id: int, at: datetime) -> None: ...
 
-    def failed(self, alert_id: int, refused: Collection[str], next_try_at: datetime) -> None:
-        """The addresses *refused* did not take it."""
+    def failed(self, alert_id: int, at: datetime, refused: Collection[str], next_try_at: datetime) -> None:
+        """The addresses *refused* did not take it. Both record AlertTold, whether the alert is there or not."""
         ...
 
 
@@ -329,9 +333,9 @@ class Journal(Protocol):
     def record(self, entries: Sequence[Entry], alerts: Sequence[Alert] = ()) -> None:
         """Records *entries* in order, what follows from them, and *alerts*: all or nothing, durable on return.
 
-        EvidenceAcquired for an ID that is recorded already is passed over, whoever recorded it: nothing is
-        done twice. A KeyHarvested whose key and provenance (method, endpoint, caller; not the time) are on
-        record is passed over too. Raises LedgerError.
+        Alerts are entries too, AlertRaised, behind the others. Passed over is what is on record already, whoever
+        recorded it: EvidenceAcquired for the same ID, AlertRaised for the same cause, KeyHarvested for the same
+        key and provenance (method, endpoint, caller; not the time). Raises LedgerError.
         """
         ...
 

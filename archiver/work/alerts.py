@@ -78,13 +78,14 @@ def deliver(outbox: Outbox, messenger: Messenger, clock: Clock) -> tuple[int, in
     while queued := outbox.due(clock()):
         for part in _together(queued):
             refused = messenger.send(*_message(part), only=part[0].refused)
+            now = clock()
             for waiting in part:
                 if refused:
                     failed += 1
-                    outbox.failed(waiting.id, refused, clock() + _wait(waiting.attempts))
+                    outbox.failed(waiting.id, now, refused, now + _wait(waiting.attempts))
                 else:
                     delivered += 1
-                    outbox.delivered(waiting.id, clock())
+                    outbox.delivered(waiting.id, now)
     return delivered, failed
 
 

@@ -120,7 +120,13 @@ def test_the_same_evidence_twice_is_recorded_once(ledger: SqlLedger) -> None:
     entry = acquired(item(1))
     ledger.journal.record([entry, entry], [Alert("once", "title", "text")])
     ledger.journal.record([entry, started(1)], [Alert("once", "title", "text"), Alert("more", "title", "text")])
-    assert kinds(ledger) == ["ledger_migrated", "evidence_acquired", "daemon_started"]
+    assert kinds(ledger) == [
+        "ledger_migrated",
+        "evidence_acquired",
+        "alert_raised",
+        "daemon_started",
+        "alert_raised",
+    ]
     assert [queued.alert.cause for queued in ledger.outbox.due(START + DAY)] == ["once", "more"]
 
 
@@ -432,7 +438,7 @@ def test_an_alert_waits_until_it_is_delivered(ledger: SqlLedger) -> None:
     ledger.journal.record([started(1)], [Alert("a", "title", "text"), Alert("b", "title", "text")])
     first, second = ledger.outbox.due(START)
     assert (first.alert.cause, first.attempts, first.created_at) == ("a", 0, START)
-    ledger.outbox.failed(first.id, ["urls[1] json://host"], START + DAY)
+    ledger.outbox.failed(first.id, START, ["urls[1] json://host"], START + DAY)
     ledger.outbox.delivered(second.id, START)
     assert ledger.outbox.due(START) == []
     waiting = ledger.outbox.waiting()
@@ -470,7 +476,7 @@ def test_an_alert_that_cannot_be_read_is_told_of_and_keeps_no_other_back(
     assert (first.alert.cause, last.alert.cause) == ("a", "c")
     assert broken.alert.title == f"alert {broken.id} was made unreadable in the ledger"
     assert "of table alerts cannot be read" in broken.alert.text
-    sqlite_ledger.outbox.failed(broken.id, ["urls[1] json://host"], START + timedelta(minutes=1))
+    sqlite_ledger.outbox.failed(broken.id, START, ["urls[1] json://host"], START + timedelta(minutes=1))
     assert [queued.id for queued in sqlite_ledger.outbox.due(START)] == [first.id, last.id]
     sqlite_ledger.outbox.delivered(broken.id, START)
     assert [queued.id for queued in sqlite_ledger.outbox.due(START + DAY)] == [first.id, last.id]

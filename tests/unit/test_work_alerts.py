@@ -29,9 +29,9 @@ class Queue:
     def delivered(self, alert_id, at):
         del self.waiting[alert_id]
 
-    def failed(self, alert_id, refused, next_try_at):
+    def failed(self, alert_id, at, refused, next_try_at):
         assert refused
-        assert next_try_at > NOW
+        assert next_try_at > at >= NOW
         before = self.waiting[alert_id]
         self.waiting[alert_id] = replace(before, attempts=before.attempts + 1, refused=tuple(refused))
         self.next_try[alert_id] = next_try_at

@@ -1,28 +1,30 @@
-"""Which deliveries of which source were seen, and how far each has come; and the sources themselves."""
+"""Which deliveries of which source were seen, and how far each has come; and the sources themselves.
+
+Nothing is written here but entries: the rows follow from them (``projection_upkeep``).
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from archiver.adapters.ledger.connection import Database
 from archiver.adapters.ledger.rows import Row, plain_number, reading
-from archiver.adapters.ledger.statements import chunks, insert, rows_of, starts_with
+from archiver.adapters.ledger.statements import chunks, rows_of, starts_with
 from archiver.adapters.ledger.stored import (
     plain_moment,
     plain_text,
     plain_time,
-    stored_optional,
     stored_text,
-    stored_time,
 )
 from archiver.adapters.ledger.tables import INDEXED_CHARS, deliveries, head_of, sources
+from archiver.domain.custody_upkeep import DeliveryNoted, SourceSynced
 from archiver.domain.records import KnownDelivery, SourceStatus
+from archiver.ports import Journal
 
 _PAGE: Final = 1000
 
@@ -30,8 +32,9 @@ _PAGE: Final = 1000
 class SqlDeliveries:
     """``ports.Deliveries``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
+        self._journal = journal
 
     def known(self, source: str, prefixes: Sequence[str]) -> Mapping[str, KnownDelivery]:
         """See ``ports.Deliveries``."""
@@ -75,20 +78,24 @@ class SqlDeliveries:
 
     def note(self, source: str, known: Sequence[KnownDelivery]) -> None:
         """See ``ports.Deliveries``."""
-        rows = [
-            {
-                **delivery_key(source, one.prefix),
-                "prefix": stored_text(one.prefix),
-                "listing_digest": stored_text(one.listing_digest),
-                "first_seen_at": stored_time(one.first_seen_at),
-                "evidence_id": stored_optional(one.evidence_id),
-                "revision": one.revision,
-                "gone": one.gone,
-            }
+        held = self.known(source, [one.prefix for one in known])
+        now = datetime.now(UTC)
+        noted = [
+            DeliveryNoted(
+                at=now,
+                source=source,
+                prefix=one.prefix,
+                listing_digest=one.listing_digest,
+                first_seen_at=one.first_seen_at,
+                evidence_of=one.evidence_id,
+                revision=one.revision,
+                gone=one.gone,
+            )
             for one in known
+            if held.get(one.prefix) != one
         ]
-        with self._database.write() as connection:
-            write_deliveries(connection, rows, archived=False)
+        if noted:
+            self._journal.record(noted)
 
     def status(self, source: str) -> SourceStatus:
         """See ``ports.Deliveries``."""
@@ -107,12 +114,7 @@ class SqlDeliveries:
 
     def note_pass(self, source: str, url: str, at: datetime, full_objects: int | None) -> None:
         """See ``ports.Deliveries``."""
-        row: Row = {"url": stored_text(url), "last_sync_at": stored_time(at)}
-        if full_objects is not None:
-            row |= {"last_full_at": stored_time(at), "last_full_objects": full_objects}
-        with self._database.write() as connection:
-            statement = insert(connection, sources).values(name=stored_text(source), **row)
-            connection.execute(statement.on_conflict_do_update(index_elements=[sources.c.name], set_=row))
+        self._journal.record([SourceSynced(at=at, source=source, url=url, full_objects=full_objects)])
 
 
 def _known_of(row: Mapping[str, Any]) -> KnownDelivery:
@@ -135,34 +137,3 @@ def prefix_digest(stored_prefix: str) -> str:
 def delivery_key(source: str, prefix: str) -> Row:
     """The primary key of a delivery's row."""
     return {"source": stored_text(source), "prefix_sha256": prefix_digest(stored_text(prefix))}
-
-
-def write_deliveries(connection: Connection, rows: Sequence[Row], archived: bool) -> None:
-    """Inserts or updates *rows*; where they were *archived*, first sight stays and no older revision wins."""
-    if not rows:
-        return
-    statement = insert(connection, deliveries)
-    new = statement.excluded
-    changes = {name: new[name] for name in ("listing_digest", "evidence_id", "revision", "gone")}
-    if archived:
-        statement = statement.on_conflict_do_update(
-            index_elements=[deliveries.c.source, deliveries.c.prefix_sha256],
-            set_=changes,
-            where=deliveries.c.revision <= new.revision,
-        )
-    else:
-        statement = statement.on_conflict_do_update(
-            index_elements=[deliveries.c.source, deliveries.c.prefix_sha256],
-            set_=changes | {"first_seen_at": new.first_seen_at},
-        )
-    connection.execute(statement, list(rows))
-
-
-def note_failing(connection: Connection, source: str, since: str | None) -> None:
-    """Sets since when *source* cannot be reached; where that is known already, it stays."""
-    statement = insert(connection, sources).values(name=stored_text(source), failing_since=since)
-    kept = sa.func.coalesce(sources.c.failing_since, statement.excluded.failing_since)
-    value = statement.excluded.failing_since if since is None else kept
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=[sources.c.name], set_={"failing_since": value})
-    )

@@ -12,10 +12,12 @@ import sqlalchemy as sa
 from archiver.adapters.ledger.connection import Database
 from archiver.adapters.ledger.rows import plain_number, reading
 from archiver.adapters.ledger.statements import rows_of
-from archiver.adapters.ledger.stored import plain_list, plain_text, plain_time, stored_list, stored_time
+from archiver.adapters.ledger.stored import plain_list, plain_text, plain_time, stored_time
 from archiver.adapters.ledger.tables import alerts
+from archiver.domain.custody_upkeep import AlertTold
 from archiver.domain.records import Alert, QueuedAlert, Undelivered
 from archiver.errors import LedgerError
+from archiver.ports import Journal
 
 _AT_ONCE: Final = 100
 
@@ -26,8 +28,9 @@ _LONGEST_WAIT: Final = timedelta(days=1)
 class SqlOutbox:
     """``ports.Outbox``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
+        self._journal = journal
 
     def due(self, now: datetime) -> Sequence[QueuedAlert]:
         """See ``ports.Outbox``."""
@@ -60,20 +63,12 @@ class SqlOutbox:
 
     def delivered(self, alert_id: int, at: datetime) -> None:
         """See ``ports.Outbox``."""
-        self._set(alert_id, delivered_at=stored_time(at))
+        self._journal.record([AlertTold(at=at, alert=alert_id, refused=(), next_try_at=None)])
 
-    def failed(self, alert_id: int, refused: Collection[str], next_try_at: datetime) -> None:
+    def failed(self, alert_id: int, at: datetime, refused: Collection[str], next_try_at: datetime) -> None:
         """See ``ports.Outbox``."""
-        self._set(
-            alert_id,
-            attempts=alerts.c.attempts + 1,
-            refused=stored_list(list(refused)),
-            next_try_at=stored_time(next_try_at),
-        )
-
-    def _set(self, alert_id: int, **values: Any) -> None:
-        with self._database.write() as connection:
-            connection.execute(sa.update(alerts).where(alerts.c.id == alert_id).values(**values))
+        told = AlertTold(at=at, alert=alert_id, refused=tuple(refused), next_try_at=next_try_at)
+        self._journal.record([told])
 
 
 def _queued(row: Mapping[str, Any], now: datetime) -> QueuedAlert:

@@ -1,0 +1,279 @@
+"""What follows from entries in ``sources``, ``deliveries`` and ``alerts``: the rows that change.
+
+Each row is a function of the entries in their order, however they are batched: the rows that a batch concerns are
+read, changed entry by entry, and what is different then is written. That is what lets a ledger be rebuilt from its
+events, and its rows be held against them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from archiver.adapters.ledger.deliveries import delivery_key, prefix_digest
+from archiver.adapters.ledger.rows import Row, plain_number, reading
+from archiver.adapters.ledger.statements import chunks, put, rows_of
+from archiver.adapters.ledger.stored import stored_list, stored_optional, stored_text, stored_time
+from archiver.adapters.ledger.tables import alerts, deliveries, evidence, sources
+from archiver.domain.custody import (
+    DeliverySeen,
+    DeliveryVanished,
+    Entry,
+    EvidenceAcquired,
+    SourceFailed,
+    SourceObserved,
+    SourceRecovered,
+    SourceRestored,
+)
+from archiver.domain.custody_upkeep import AlertRaised, AlertTold, DeliveryNoted, SourceSynced
+from archiver.domain.verdict import Finding
+
+Key = tuple[Any, ...]
+
+
+class _Rows:
+    """Rows of *table* by their primary key: as they were read, and as they are to stand."""
+
+    def __init__(self, table: sa.Table, changes: Sequence[str]) -> None:
+        """*changes*: the columns that a row that is there may get other values in."""
+        self._table = table
+        self._keys = [column.name for column in table.primary_key]
+        self._changes = changes
+        self._before: dict[Key, Row] = {}
+        self._now: dict[Key, Row] = {}
+
+    def load(self, connection: Connection, condition: sa.ColumnElement[bool]) -> None:
+        """Reads the rows for which *condition* holds."""
+        for row in rows_of(connection, sa.select(self._table).where(condition)):
+            key = tuple(row[name] for name in self._keys)
+            self._before[key] = dict(row)
+            self._now[key] = dict(row)
+
+    def get(self, key: Key) -> Row | None:
+        """The row, to be changed in place; None where there is none."""
+        return self._now.get(key)
+
+    def put(self, row: Row) -> Row:
+        """Adds *row*, all columns of it, unless one with its key is there; answers the one that stands."""
+        return self._now.setdefault(tuple(row[name] for name in self._keys), row)
+
+    def remove(self, key: Key) -> None:
+        """Takes the row away."""
+        self._now.pop(key, None)
+
+    def write(self, connection: Connection) -> None:
+        """Writes what is not as it was read."""
+        removed = [self._bound(row) for key, row in self._before.items() if key not in self._now]
+        if removed:
+            connection.execute(sa.delete(self._table).where(*self._is_it()), removed)
+        put(connection, self._table, [row for key, row in self._now.items() if key not in self._before])
+        changed = [row for key, row in self._now.items() if key in self._before and row != self._before[key]]
+        if changed:
+            new: Row = {name: sa.bindparam(f"new_{name}") for name in self._changes}
+            values = [{f"new_{name}": row[name] for name in self._changes} | self._bound(row) for row in changed]
+            connection.execute(sa.update(self._table).where(*self._is_it()).values(new), values)
+
+    def _is_it(self) -> list[sa.ColumnElement[bool]]:
+        return [self._table.c[name] == sa.bindparam(f"of_{name}") for name in self._keys]
+
+    def _bound(self, row: Row) -> Row:
+        return {f"of_{name}": row[name] for name in self._keys}
+
+
+class Upkeep:
+    """One batch of entries on its way into ``sources``, ``deliveries`` and ``alerts``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sources = _Rows(sources, _OF_A_SOURCE)
+        self._deliveries = _Rows(deliveries, _OF_A_DELIVERY)
+        self._alerts = _Rows(alerts, _OF_AN_ALERT)
+        self._places: dict[str, Key] = {}
+        self._takes: dict[type[Entry], Callable[[int, Any], None]] = {
+            DeliverySeen: self._seen,
+            DeliveryVanished: self._vanished,
+            DeliveryNoted: self._noted,
+            EvidenceAcquired: self._acquired,
+            SourceObserved: self._observed,
+            SourceRestored: self._restored,
+            SourceFailed: self._failed,
+            SourceRecovered: self._recovered,
+            SourceSynced: self._synced,
+            AlertRaised: self._raised,
+            AlertTold: self._told,
+        }
+
+    def load(self, entries: Sequence[Entry]) -> None:
+        """Reads every row that *entries*, all that will be added, may change."""
+        names = {
+            stored_text(e.source) for e in entries if isinstance(e, SourceFailed | SourceRecovered | SourceSynced)
+        }
+        for chunk in chunks(names):
+            self._sources.load(self._connection, sources.c.name.in_(chunk))
+        for numbers in chunks({e.alert for e in entries if isinstance(e, AlertTold)}):
+            self._alerts.load(self._connection, alerts.c.id.in_(numbers))
+        items = {stored_text(e.id) for e in entries if isinstance(e, SourceObserved | SourceRestored)}
+        keys = {_place(e.source, e.prefix) for e in entries if isinstance(e, _OF_A_PREFIX)}
+        keys |= {_place(e.evidence.source, e.evidence.prefix) for e in entries if isinstance(e, EvidenceAcquired)}
+        self._load_places(items)
+        self._load_deliveries(keys.union(self._places.values()))
+
+    def _load_places(self, items: Iterable[str]) -> None:
+        """Of which deliveries *items* came."""
+        columns = (evidence.c.id, evidence.c.source, evidence.c.prefix)
+        for chunk in chunks(items):
+            for row in rows_of(self._connection, sa.select(*columns).where(evidence.c.id.in_(chunk))):
+                self._places[row["id"]] = (row["source"], prefix_digest(row["prefix"]))
+
+    def _load_deliveries(self, keys: Iterable[Key]) -> None:
+        by_source: dict[str, list[str]] = {}
+        for source, digest in keys:
+            by_source.setdefault(source, []).append(digest)
+        for source, digests in by_source.items():
+            for chunk in chunks(digests):
+                of_them = sa.and_(deliveries.c.source == source, deliveries.c.prefix_sha256.in_(chunk))
+                self._deliveries.load(self._connection, of_them)
+
+    def add(self, seq: int, entry: Entry) -> None:
+        """Takes *entry*, which is custody event *seq*; others than those loaded for are no concern of these tables.
+
+        Raises LedgerError for a delivery's row that was made unreadable.
+        """
+        take = self._takes.get(type(entry))
+        if take is not None:
+            take(seq, entry)
+
+    def write(self) -> None:
+        """Writes everything that was taken. The events must be there."""
+        for rows in (self._sources, self._deliveries, self._alerts):
+            rows.write(self._connection)
+
+    def _seen(self, _seq: int, entry: DeliverySeen) -> None:
+        self._deliveries.put(
+            {
+                **delivery_key(entry.source, entry.prefix),
+                "prefix": stored_text(entry.prefix),
+                "listing_digest": "",
+                "first_seen_at": stored_time(entry.at),
+                "evidence_id": None,
+                "revision": 0,
+                "gone": False,
+            }
+        )
+
+    def _vanished(self, _seq: int, entry: DeliveryVanished) -> None:
+        """Only what is pending: an archived delivery stays known."""
+        key = _place(entry.source, entry.prefix)
+        row = self._deliveries.get(key)
+        if row is not None and row["evidence_id"] is None:
+            self._deliveries.remove(key)
+
+    def _noted(self, _seq: int, entry: DeliveryNoted) -> None:
+        known = {
+            "listing_digest": stored_text(entry.listing_digest),
+            "first_seen_at": stored_time(entry.first_seen_at),
+            "evidence_id": stored_optional(entry.evidence_of),
+            "revision": entry.revision,
+            "gone": entry.gone,
+        }
+        key = delivery_key(entry.source, entry.prefix)
+        self._deliveries.put({**key, "prefix": stored_text(entry.prefix), **known}).update(known)
+
+    def _acquired(self, _seq: int, entry: EvidenceAcquired) -> None:
+        """First sight stays, and an older revision does not take the place of a later one."""
+        item = entry.evidence
+        known = {
+            "listing_digest": stored_text(entry.listing_digest),
+            "evidence_id": stored_text(item.id),
+            "revision": item.revision,
+            "gone": False,
+        }
+        first = {"prefix": stored_text(item.prefix), "first_seen_at": stored_time(item.first_seen_at)}
+        key = delivery_key(item.source, item.prefix)
+        self._places[stored_text(item.id)] = _place(item.source, item.prefix)
+        row = self._deliveries.put({**key, **first, **known})
+        with reading("deliveries", tuple(key.values())):
+            if plain_number(row["revision"]) <= item.revision:
+                row.update(known)
+
+    def _observed(self, _seq: int, entry: SourceObserved) -> None:
+        if entry.finding is Finding.SOURCE_DELETED:
+            self._set_gone(entry.id, gone=True)
+
+    def _restored(self, _seq: int, entry: SourceRestored) -> None:
+        self._set_gone(entry.id, gone=False)
+
+    def _set_gone(self, evidence_id: str, *, gone: bool) -> None:
+        """Where *evidence_id* is what stands for its delivery; an earlier revision says nothing of it any more."""
+        item = stored_text(evidence_id)
+        row = self._deliveries.get(self._places.get(item, ()))
+        if row is not None and row["evidence_id"] == item:
+            row["gone"] = gone
+
+    def _failed(self, _seq: int, entry: SourceFailed) -> None:
+        """Since when is kept where it is known already."""
+        row = self._source(entry.source)
+        if row["failing_since"] is None:
+            row["failing_since"] = stored_time(entry.at)
+
+    def _recovered(self, _seq: int, entry: SourceRecovered) -> None:
+        self._source(entry.source)["failing_since"] = None
+
+    def _synced(self, _seq: int, entry: SourceSynced) -> None:
+        row = self._source(entry.source)
+        row |= {"url": stored_text(entry.url), "last_sync_at": stored_time(entry.at)}
+        if entry.full_objects is not None:
+            row |= {"last_full_at": stored_time(entry.at), "last_full_objects": entry.full_objects}
+
+    def _source(self, name: str) -> Row:
+        return self._sources.put({"name": stored_text(name), **dict.fromkeys(_OF_A_SOURCE)})
+
+    def _raised(self, seq: int, entry: AlertRaised) -> None:
+        moment = stored_time(entry.at)
+        self._alerts.put(
+            {
+                "id": seq,
+                "cause_sha256": cause_digest(entry.cause),
+                "cause": stored_text(entry.cause),
+                "title": stored_text(entry.title),
+                "text": stored_text(entry.text),
+                "created_at": moment,
+                "attempts": 0,
+                "next_try_at": moment,
+                "refused": stored_list([]),
+                "delivered_at": None,
+            }
+        )
+
+    def _told(self, _seq: int, entry: AlertTold) -> None:
+        """An alert that is not there any more is passed over, and what is no number stays: neither may keep the
+        others back, and both are told when the rows are held against the events.
+        """
+        row = self._alerts.get((entry.alert,))
+        if row is None:
+            return
+        if entry.next_try_at is None:
+            row["delivered_at"] = stored_time(entry.at)
+            return
+        if isinstance(row["attempts"], int):
+            row["attempts"] += 1
+        row |= {"refused": stored_list(entry.refused), "next_try_at": stored_time(entry.next_try_at)}
+
+
+_OF_A_PREFIX: Final = (DeliverySeen, DeliveryVanished, DeliveryNoted)
+_OF_A_SOURCE: Final = ("url", "last_sync_at", "last_full_at", "last_full_objects", "failing_since")
+_OF_A_DELIVERY: Final = ("listing_digest", "first_seen_at", "evidence_id", "revision", "gone")
+_OF_AN_ALERT: Final = ("attempts", "next_try_at", "refused", "delivered_at")
+
+
+def cause_digest(cause: str) -> str:
+    """The SHA-256 by which an alert's cause is found: a cause may be longer than an index entry can be."""
+    return hashlib.sha256(stored_text(cause).encode("utf-8")).hexdigest()
+
+
+def _place(source: str, prefix: str) -> Key:
+    return tuple(delivery_key(source, prefix).values())
