@@ -1,10 +1,11 @@
-"""The custody key: the Ed25519 key with which the archive's own log is signed. Made once, never overwritten."""
+"""The custody key in a file: the Ed25519 key that signs the archive's own log. Made once, never overwritten."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from archiver.adapters.owner import hand_over
-from archiver.errors import SettingsError, UsageError
+from archiver.errors import SettingsError, SigningError, UsageError
+from archiver.log.note import ed25519_key
 
 _CREDENTIAL: Final = "credential:"
+_KMS: Final = "awskms:"
+_LOST: Final = "put it back from a backup; one that is lost for good is replaced: archiver ledger rotate-key --lost"
 _MOST_BYTES: Final = 16 * 1024
 """Largest key file that is read; ours has about 120 bytes."""
 
@@ -45,6 +49,16 @@ def key_path(signing_key: str, environ: Mapping[str, str]) -> Path:
 def is_credential(signing_key: str) -> bool:
     """True for ``credential:NAME``: such a key is systemd's to provide, not ours to make."""
     return signing_key.startswith(_CREDENTIAL)
+
+
+def kms_arn(signing_key: str) -> str | None:
+    """The ARN in ``awskms:ARN``, None for a key in a file."""
+    return signing_key.removeprefix(_KMS) if signing_key.startswith(_KMS) else None
+
+
+def is_file(signing_key: str) -> bool:
+    """True for a path: such a key is made where it is missing."""
+    return not is_credential(signing_key) and kms_arn(signing_key) is None
 
 
 def create(path: Path) -> bytes:
@@ -79,17 +93,54 @@ def _sync_folder(folder: Path) -> None:
 
 def load_public(path: Path) -> bytes:
     """The public key (32 bytes) of the private key at *path*. Raises SettingsError."""
+    return _raw(_load(path))
+
+
+def _raw(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _load(path: Path) -> Ed25519PrivateKey:
     try:
         with path.open("rb") as stream:
             pem = stream.read(_MOST_BYTES)
         key = load_pem_private_key(pem, password=None)
     except OSError as error:
         raise SettingsError(f"{path}: the custody key cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise SettingsError(f"{path}: not a private key in PEM without a passphrase") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # without the cause: what a parser says may quote what it could not parse
+        raise SettingsError(f"{path}: not a private key in PEM without a passphrase") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise SettingsError(f"{path}: not an Ed25519 key")
-    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return key
+
+
+class FileSigner:
+    """``log_ports.Signer`` over a key in a file, which is read once, at the first use."""
+
+    def __init__(self, signing_key: str, origin: str, environ: Mapping[str, str]) -> None:
+        """*signing_key*: a path or ``credential:NAME``; *origin*: the log's, which is the key's name in its notes."""
+        self._place = signing_key
+        self._origin = origin
+        self._environ = environ
+
+    @property
+    def key(self) -> str:
+        return str(ed25519_key(self._origin, _raw(self._private)))
+
+    def sign(self, message: bytes) -> bytes:
+        return self._private.sign(message)
+
+    @cached_property
+    def _private(self) -> Ed25519PrivateKey:
+        try:
+            return _load(key_path(self._place, self._environ))
+        except SettingsError as error:
+            remedy = (
+                error.remedy
+                or "archiver doctor tells more; a key that was lost is replaced with: archiver ledger rotate-key"
+            )
+            raise SigningError(str(error), remedy) from error
 
 
 def open_to_others(path: Path) -> bool:

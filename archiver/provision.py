@@ -67,7 +67,7 @@ def _ledger(settings: Settings, actor: Actor, now: datetime) -> list[str]:
 
 def _key(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     place = settings.custody.signing_key
-    if custody_key.is_credential(place):
+    if not custody_key.is_file(place):
         return []
     path = custody_key.key_path(place, environ)
     if os.path.lexists(path):

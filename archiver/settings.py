@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from archiver.settings_custody import CustodySettings
 from archiver.settings_input import RawSettings, explain, gather, merge
 from archiver.settings_types import (
     Duration,
@@ -41,7 +42,6 @@ from archiver.settings_values import (
     Cron,
     check_archive_url,
     check_ledger_url,
-    check_signing_key,
     check_source_name,
     check_source_url,
     file_path,
@@ -51,19 +51,12 @@ from archiver.settings_values import (
 )
 
 _ACCOUNT = re.compile(r"\d{12,16}", re.ASCII)
-_ORIGIN = re.compile(r"[!-*,-~]{1,255}", re.ASCII)
 
 
 def _account(account: object) -> str:
     if not isinstance(account, str) or _ACCOUNT.fullmatch(account) is None:
         raise ValueError("12 to 16 digits in quotes are wanted")
     return account
-
-
-def _origin(text: str) -> str:
-    if _ORIGIN.fullmatch(text) is None:
-        raise ValueError("a name such as example.com/custody is wanted: printable ASCII without blanks and +")
-    return text
 
 
 def _secret(check: Callable[[str], str]) -> AfterValidator:
@@ -186,13 +179,6 @@ class NotifySettings(Section):
     def addresses(self) -> tuple[str, ...]:
         """The URLs whole: for sending only."""
         return tuple(url.get_secret_value() for url in self.urls)
-
-
-class CustodySettings(Section):
-    """``[custody]``. ``signing_key``: a path or ``credential:NAME``; ``origin``: the log's name in checkpoints."""
-
-    signing_key: Annotated[str, AfterValidator(check_signing_key)] = "/var/lib/archiver/custody-key"
-    origin: Annotated[str, AfterValidator(_origin)] = "example.com/custody"
 
 
 class WorkersSettings(Section):

@@ -35,7 +35,7 @@ $sources
 sync_every = "5m"
 audit_every = "1h"
 keys_every = "12h"
-# Used by the signed log, which a later version brings.
+# The ledger's new head is signed and published this often, where anything has happened.
 checkpoint_every = "15m"
 # A pass lists the trailing days; the whole source again once its last whole listing is older than this.
 #full_sync_every = "1d"
@@ -53,11 +53,19 @@ max_time = "50m"
 urls = []
 
 [custody]
-# Used by the signed log, which a later version brings; until then nothing is signed with this key. Keep it.
-# An Ed25519 key in PEM, readable by its owner only; or "credential:NAME" with LoadCredential=NAME:… in the unit.
+# The key that signs the ledger's heads: an Ed25519 key in PEM, readable by its owner only; or "credential:NAME" with
+# LoadCredential=NAME:… in the unit; or "awskms:arn:aws:kms:…", a key of AWS KMS (ECC_NIST_EDWARDS25519). Keep a copy
+# of a file elsewhere. Another one is brought in with: archiver ledger rotate-key
 signing_key = $key
-# The name of this archive's log in its checkpoints: a domain of yours and a path. Do not change it later.
+# The name of this archive's log in its checkpoints: a domain of yours and a path. It can not be changed later.
 origin = $origin
+# Verifier keys of this log that are believed besides that key's, such as an earlier one that was lost.
+#trusted_keys = []
+# How AWS KMS is reached: the AWS SDK's own chain, or a profile of it, or a role to assume; another endpoint.
+#profile = "custody"
+#role_arn = "arn:aws:iam::111122223333:role/archiver-custody"
+#external_id = "choose-a-long-one"
+#endpoint_url = "https://kms.us-east-1.amazonaws.com"
 
 [workers]
 # 0: as many as serve.

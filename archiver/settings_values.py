@@ -30,6 +30,10 @@ _SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,6}))? ?([A-Za-z]{0,3})", re.ASCI
 _BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _CREDENTIAL = re.compile(r"credential:[A-Za-z0-9][A-Za-z0-9._-]{0,254}", re.ASCII)
+_KMS_KEY = re.compile(
+    r"awskms:arn:aws[a-z-]*:kms:([a-z]{2}[a-z0-9-]{3,30}):\d{12}:(?:key/[A-Za-z0-9-]{1,64}|alias/[A-Za-z0-9/_-]{1,250})",
+    re.ASCII,
+)
 _SECRET_PARAMETERS: Final = ("password=", "sslpassword=")
 _WEEKDAY_NUMBER = re.compile(r"(?:^|[,-])[0-9]", re.ASCII)
 
@@ -216,12 +220,23 @@ def has_password(url: str) -> bool:
 
 
 def check_signing_key(place: str) -> str:
-    """*place*, if it is an absolute path or ``credential:NAME`` (systemd's LoadCredential)."""
+    """*place*, if it is an absolute path, ``credential:NAME`` (systemd's LoadCredential) or ``awskms:ARN``."""
     if place.startswith("credential:"):
         if _CREDENTIAL.fullmatch(place) is None:
             raise ValueError("credential:NAME is wanted, NAME being letters, digits, dots, underscores and hyphens")
         return place
+    if place.startswith("awskms:"):
+        kms_region(place)
+        return place
     return absolute_path(place)
+
+
+def kms_region(place: str) -> str:
+    """The Region in ``awskms:ARN``, the ARN being a key's or an alias's."""
+    match = _KMS_KEY.fullmatch(place)
+    if match is None:
+        raise ValueError("awskms:arn:aws:kms:<region>:<account>:key/<id> (or alias/<name>) is wanted")
+    return match[1]
 
 
 def _shown(value: object) -> str:

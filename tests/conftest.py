@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.aws",
     "tests.support.hostile_http",
+    "tests.support.kms",
     "tests.support.cli",
     "tests.support.slow_s3",
 ]

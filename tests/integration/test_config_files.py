@@ -178,6 +178,12 @@ def test_only_the_keys_are_asked_for_anywhere() -> None:
         assert (statement["Resource"] == "*") == (statement["Action"] == "cloudtrail:ListPublicKeys")
 
 
+def test_the_log_key_signs_and_nothing_else() -> None:
+    assert actions("log-key-policy.json") == {"kms:GetPublicKey", "kms:Sign"}
+    (statement,) = json.loads((IAM / "log-key-policy.json").read_text())["Statement"]
+    assert statement["Resource"] != "*"
+
+
 def test_roles_are_assumed_with_an_external_id() -> None:
     assert actions("daemon-assume-role-policy.json") == {"sts:AssumeRole"}
     assert actions("source-account-role-trust.json") == {"sts:AssumeRole"}

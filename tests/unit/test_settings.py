@@ -15,6 +15,7 @@ from archiver.settings import Settings, changed_sections, load_settings, parse_s
 from archiver.settings_values import Cron
 
 HOURLY = Cron("1 * * * *")
+VKEY = "example.org/log+c867fd8e+Ac2Xe7akWuUKbDefId+7J/KVvXm35t1buxhlGirgBNuI"
 
 FULL = """
 [ledger]
@@ -174,6 +175,11 @@ def test_a_source_may_come_from_the_environment_alone() -> None:
         ("[[sources]]\nname='a'\nurl='s3://bucket'\nexternal_id='abc'", ["external_id goes with a role_arn"]),
         ("[[sources]]\nname='a'\nurl='file:///a'\naccounts=['111122223333']", ["for buckets"]),
         ("[custody]\norigin='a b'", ["[custody] origin", "wanted"]),
+        ("[custody]\nsigning_key='awskms:alias/x'", ["[custody] signing_key", "arn:aws:kms"]),
+        ("[custody]\nexternal_id='abc'", ["[custody]: external_id goes with a role_arn"]),
+        ("[custody]\ntrusted_keys=['a+b+c']", ["[custody] trusted_keys", "not a verifier key"]),
+        (f"[custody]\ntrusted_keys=['{VKEY}']", ["[custody]: a key in trusted_keys is called 'example.org/log'"]),
+        (f"[custody]\ntrusted_keys='{VKEY}'", ["[custody] trusted_keys: should be a list"]),
         ("[[sources]]\nname='a'\nurl='file:///a'\n" * 2, ["/etc/x.toml: two [[sources]] are called 'a'"]),
         ("x = ?", ["not TOML", "line 1"]),
         ("x = 1\nx = 2", ["not TOML"]),
@@ -185,6 +191,19 @@ def test_what_is_wrong_is_named(text: str, parts: list[str]) -> None:
     for part in parts:
         assert part in message
     assert "\n" not in message
+
+
+def test_a_key_in_kms_and_keys_that_are_trusted_besides() -> None:
+    arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    read = parse_settings(
+        f"[custody]\nsigning_key = 'awskms:{arn}'\norigin = 'example.org/log'\ntrusted_keys = ['{VKEY}']\n"
+        "role_arn = 'arn:aws:iam::111122223333:role/custody'\nexternal_id = 'secret-word'\n",
+        Path("x.toml"),
+        {},
+    ).custody
+    assert read.is_kms
+    assert read.trusted_keys == (VKEY,)
+    assert not Settings().custody.is_kms
 
 
 def test_a_misspelled_variable_may_be_why_there_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

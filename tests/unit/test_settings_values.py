@@ -16,6 +16,7 @@ from archiver.settings_values import (
     check_source_url,
     file_path,
     has_password,
+    kms_region,
     parse_duration,
     parse_positive_duration,
     parse_rate,
@@ -228,12 +229,45 @@ def test_urls_without_a_password(url: str) -> None:
     assert not has_password(url)
 
 
-@pytest.mark.parametrize("place", ["/a/key", "credential:custody-key"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/a/key",
+        "credential:custody-key",
+        "awskms:arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "awskms:arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
+        "awskms:arn:aws:kms:eu-central-1:111122223333:alias/custody/log_1",
+    ],
+)
 def test_signing_keys(place: str) -> None:
     assert check_signing_key(place) == place
 
 
-@pytest.mark.parametrize("place", ["key", "credential:", "credential:../x", "credential:a/b", "/a/../b", ""])
+def test_the_region_of_a_key_in_kms() -> None:
+    assert kms_region("awskms:arn:aws:kms:eu-central-1:111122223333:alias/custody") == "eu-central-1"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *(
+            "key",
+            "credential:",
+            "credential:../x",
+            "credential:a/b",
+            "/a/../b",
+            "",
+            "awskms:",
+            "awskms:alias/custody",
+        ),
+        "awskms:1234abcd-12ab-34cd-56ef-1234567890ab",
+        "awskms:arn:aws:s3:eu-central-1:111122223333:key/a",
+        "awskms:arn:aws:kms::111122223333:key/a",
+        "awskms:arn:aws:kms:eu-central-1:111122223333:key/",
+        "awskms:arn:aws:kms:eu-central-1:111122223333:key/a b",
+        "awskms:arn:aws:kms:eu-central-1:111122223333:key/a\n",
+    ],
+)
 def test_no_signing_keys(place: str) -> None:
     with pytest.raises(ValueError, match="wanted"):
         check_signing_key(place)

@@ -29,13 +29,14 @@ from archiver.version import __version__
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
 
 ROLE_SESSION_NAME: Final = "cloudtrail-evidence-archiver"
 """Shows in the account's own CloudTrail as who read the bucket."""
 
-Service = Literal["s3", "cloudtrail", "sts"]
+Service = Literal["s3", "cloudtrail", "kms", "sts"]
 
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 10
@@ -75,12 +76,13 @@ class _Cache:
 
 @dataclass(frozen=True)
 class AwsAccess:
-    """How AWS is reached for one source. Nothing is looked up or asked before the first client is.
+    """How AWS is reached for one source, or for one key. Nothing is looked up or asked before the first client is.
 
     ``profile``: of the AWS CLI's configuration. ``role_arn``: assumed with ``external_id``, renewed by itself
-    before it expires. ``endpoint_url``: of S3 and STS, ``cloudtrail_endpoint_url``: of CloudTrail; None is
-    AWS's own. ``credentials``: in place of those of the environment. ``connections``: kept open, at least as
-    many as threads use the clients. ``attempts``: of one request, with growing pauses, before it counts as failed.
+    before it expires. ``endpoint_url``: of S3 and STS, ``cloudtrail_endpoint_url``: of CloudTrail,
+    ``kms_endpoint_url``: of KMS; None is AWS's own. ``credentials``: in place of those of the environment.
+    ``connections``: kept open, at least as many as threads use the clients. ``attempts``: of one request, with
+    growing pauses, before it counts as failed.
     """
 
     profile: str | None = None
@@ -89,19 +91,25 @@ class AwsAccess:
     region: str | None = None
     endpoint_url: str | None = None
     cloudtrail_endpoint_url: str | None = None
+    kms_endpoint_url: str | None = None
     credentials: Credentials | None = None
     connections: int = 32
     attempts: int = 5
     _cache: _Cache = field(default_factory=_Cache, init=False, repr=False, compare=False)
 
     def s3(self) -> S3Client:
-        """The S3 client. Raises SourceError, as the next two do, where no client can be made."""
+        """The S3 client. Raises SourceError, as the next ones do, where no client can be made."""
         client: S3Client = self._client("s3", self.region, self.endpoint_url)
         return client
 
     def cloudtrail(self, region: str | None) -> CloudTrailClient:
         """The CloudTrail client of *region*."""
         client: CloudTrailClient = self._client("cloudtrail", region or self.region, self.cloudtrail_endpoint_url)
+        return client
+
+    def kms(self) -> KMSClient:
+        """The KMS client."""
+        client: KMSClient = self._client("kms", self.region, self.kms_endpoint_url)
         return client
 
     def sts(self) -> STSClient:
