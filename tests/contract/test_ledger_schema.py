@@ -22,7 +22,10 @@ from archiver.adapters.ledger.database import SqlLedger, open_ledger
 from archiver.adapters.ledger.tables import APPEND_ONLY, SCHEMA_REVISION, metadata
 from archiver.adapters.ledger.upgrade import UpgradeResult, migrations_folder, upgrade
 from archiver.domain.custody import DaemonStarted, KeyHarvested
+from archiver.domain.custody_log import CheckpointAnchored, LogKeyAdopted
 from archiver.domain.keys import KeyProvenance, PublicKey
+from archiver.domain.log_records import StoredCheckpoint
+from archiver.domain.records import Alert
 from archiver.errors import LedgerError, SchemaError, SettingsError
 from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item, verified
 
@@ -33,9 +36,19 @@ def stock(ledger: SqlLedger) -> None:
     """At least one row in every append-only table."""
     key = PublicKey(b"der", "0" * 32)
     provenance = KeyProvenance("import", "keys.json", "operator", START)
-    ledger.journal.record(
-        [acquired(item(1)), KeyHarvested(at=START, key=key, sha256=key.sha256, provenance=provenance)]
+    anchored = CheckpointAnchored(
+        at=START, size=1, method="timestamp", name="tsa", path="p", sha256="a" * 64, proved_at=START, valid_until=None
     )
+    ledger.journal.record(
+        [
+            acquired(item(1)),
+            KeyHarvested(at=START, key=key, sha256=key.sha256, provenance=provenance),
+            LogKeyAdopted(at=START, key="log+1+a", before=None, vouched=True),
+            anchored,
+        ],
+        [Alert("cause", "title", "text"), Alert("another", "title", "text")],
+    )
+    ledger.log.add_checkpoint(StoredCheckpoint(1, "note"))
 
 
 # ------------------------------------------------------------------------------------------ upgrade
@@ -357,6 +370,33 @@ def test_what_is_said_of_an_item_cannot_be_removed(ledger: SqlLedger, ledger_pla
         ):
             ledger_place.query(statement)
     assert ledger_place.query("SELECT * FROM evidence_state") == before
+
+
+def test_an_alert_cannot_be_removed_nor_become_another(ledger: SqlLedger, ledger_place: LedgerPlace) -> None:
+    stock(ledger)
+    before = ledger_place.query("SELECT * FROM alerts")
+    names = ", ".join(metadata.tables["alerts"].columns.keys())
+    statements = [
+        "DELETE FROM alerts",
+        "UPDATE alerts SET id = 0 WHERE cause = 'cause'",
+        "UPDATE alerts SET cause_sha256 = 'x' WHERE cause = 'cause'",
+    ]
+    if ledger_place.is_sqlite:
+        other = names.replace("id, cause_sha256", "0, cause_sha256")
+        statements += [
+            "UPDATE OR REPLACE alerts SET rowid = 0 WHERE cause = 'cause'",
+            "INSERT OR REPLACE INTO alerts SELECT * FROM alerts LIMIT 1",
+            f"REPLACE INTO alerts ({names}) SELECT {other} FROM alerts WHERE cause = 'cause'",
+        ]
+    else:
+        statements += ["TRUNCATE alerts CASCADE", "SET session_replication_role = replica; DELETE FROM alerts"]
+    for statement in statements:
+        with pytest.raises(
+            (sqlite3.IntegrityError, psycopg.errors.RestrictViolation), match=r"rows of table .* stay"
+        ):
+            ledger_place.query(statement)
+    assert len(before) == 2
+    assert ledger_place.query("SELECT * FROM alerts") == before
 
 
 def test_what_may_change_changes(ledger: SqlLedger, ledger_place: LedgerPlace) -> None:

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
-from archiver.adapters.ledger.tables import APPEND_ONLY
+from archiver.adapters.ledger.tables import APPEND_ONLY, ROWS_STAY
 from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import Actor, EvidenceAcquired, EvidenceVerified
 from archiver.domain.evidence import Evidence, EvidenceFile, FileRole, Origin, evidence_id
@@ -67,9 +67,8 @@ class LedgerPlace:
                 for (name,) in names:
                     connection.execute(f"DROP TRIGGER {name}")
             else:
-                for table in APPEND_ONLY:
+                for table in (*APPEND_ONLY, *ROWS_STAY):
                     connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
-                connection.execute("ALTER TABLE evidence_state DISABLE TRIGGER ALL")
             for statement in statements:
                 connection.execute(statement)
 

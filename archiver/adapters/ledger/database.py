@@ -12,6 +12,7 @@ from archiver.adapters.ledger.evidence import SqlEvidenceIndex
 from archiver.adapters.ledger.flocks import FileLocks
 from archiver.adapters.ledger.journal import SqlJournal
 from archiver.adapters.ledger.keys import SqlKeys
+from archiver.adapters.ledger.log import SqlLog
 from archiver.adapters.ledger.outbox import SqlOutbox
 from archiver.adapters.ledger.tables import SCHEMA_REVISION
 from archiver.domain.custody import Actor
@@ -28,11 +29,12 @@ class SqlLedger:
     def __init__(self, database: Database, actor: Actor) -> None:
         self._database = database
         self.url = database.place.shown
-        self.deliveries = SqlDeliveries(database)
+        self.journal = SqlJournal(database, actor)
+        self.deliveries = SqlDeliveries(database, self.journal)
         self.evidence = SqlEvidenceIndex(database)
         self.keys = SqlKeys(database)
-        self.journal = SqlJournal(database, actor)
-        self.outbox = SqlOutbox(database)
+        self.outbox = SqlOutbox(database, self.journal)
+        self.log = SqlLog(database)
         self.locks = locks_of(database.place)
 
     def close(self) -> None:

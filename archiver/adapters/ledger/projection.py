@@ -9,9 +9,10 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from archiver.adapters.ledger.deliveries import delivery_key, note_failing, prefix_digest, write_deliveries
+from archiver.adapters.ledger.projection_log import anchor_row, log_key_row
+from archiver.adapters.ledger.projection_upkeep import Upkeep
 from archiver.adapters.ledger.rows import Row, evidence_row, file_rows, provenance_row, reading, said_of
-from archiver.adapters.ledger.statements import chunks, put, put_new, rows_of
+from archiver.adapters.ledger.statements import chunks, put, rows_of
 from archiver.adapters.ledger.stored import (
     plain_list,
     stored_list,
@@ -20,30 +21,31 @@ from archiver.adapters.ledger.stored import (
     stored_time,
 )
 from archiver.adapters.ledger.tables import (
+    anchors,
     custody_events,
-    deliveries,
     evidence,
     evidence_state,
     files,
     key_provenance,
     keys,
+    log_keys,
+    merkle_nodes,
     verifications,
 )
 from archiver.domain.custody import (
-    DeliverySeen,
-    DeliveryVanished,
     Entry,
     EvidenceAcquired,
     EvidenceVerified,
     KeyHarvested,
-    SourceFailed,
     SourceObserved,
-    SourceRecovered,
     SourceRestored,
     to_json,
 )
+from archiver.domain.custody_log import CheckpointAnchored, LogKeyAdopted
 from archiver.domain.verdict import Finding, Judgement, Reason
 from archiver.errors import LedgerError
+from archiver.log.leaf import leaf_of
+from archiver.log.tree import Frontier, leaf_hash
 
 OF_THE_SOURCE: Final = (Finding.SOURCE_CHANGED.value, Finding.SOURCE_DELETED.value)
 """Findings that an audit of the archive neither makes nor unmakes."""
@@ -52,27 +54,26 @@ OF_THE_SOURCE: Final = (Finding.SOURCE_CHANGED.value, Finding.SOURCE_DELETED.val
 class Projection:
     """One batch of entries on its way into the tables. Entries are added in order, then written at once."""
 
-    def __init__(self, connection: Connection, last_seq: int, known_keys: Iterable[str]) -> None:
+    def __init__(self, connection: Connection, tree: Frontier, known_keys: Iterable[str]) -> None:
+        """*tree*: of all events that are there, which grows by one leaf an entry."""
         self._connection = connection
-        self._seq = last_seq
+        self._tree = tree
+        self._seq = tree.size - 1
         self._keys = set(known_keys)
         self._rows: dict[str, list[Row]] = {table.name: [] for table in _IN_ORDER}
         self._states: dict[str, Row] = {}
         self._new_states: set[str] = set()
-        self._seen: list[Row] = []
-        self._archived: list[Row] = []
-        self._vanished: list[Row] = []
-        self._gone: dict[str, bool] = {}
-        self._failing: list[tuple[str, str | None]] = []
+        self._upkeep = Upkeep(connection)
 
-    def load_states(self, entries: Sequence[Entry]) -> None:
-        """Reads what is said now of the items that *entries* say something new of."""
+    def load(self, entries: Sequence[Entry]) -> None:
+        """Reads what is said now of what *entries*, all that will be added, say something new of."""
         ids = {stored_text(entry.id) for entry in entries if isinstance(entry, _OF_A_STATE)}
         for chunk in chunks(ids):
             found = rows_of(
                 self._connection, sa.select(evidence_state).where(evidence_state.c.evidence_id.in_(chunk))
             )
             self._states.update((row["evidence_id"], dict(row)) for row in found)
+        self._upkeep.load(entries)
 
     def add(self, entry: Entry, body: str) -> None:
         """Takes *entry*, whose canonical form is *body*. Raises LedgerError for evidence that is not on record."""
@@ -86,6 +87,8 @@ class Projection:
                 "body": body,
             }
         )
+        hashes = self._tree.append(leaf_hash(leaf_of(body.encode("utf-8"))))
+        self._rows["merkle_nodes"].append({"seq": self._seq, "hashes": b"".join(hashes)})
         match entry:
             case EvidenceAcquired():
                 self._acquired(entry)
@@ -97,14 +100,11 @@ class Projection:
                 self._restored(entry)
             case KeyHarvested():
                 self._harvested(entry)
-            case DeliverySeen():
-                self._seen.append(_pending_row(entry))
-            case DeliveryVanished():
-                self._vanished.append(delivery_key(entry.source, entry.prefix))
-            case SourceFailed():
-                self._failing.append((entry.source, stored_time(entry.at)))
-            case SourceRecovered():
-                self._failing.append((entry.source, None))
+            case LogKeyAdopted():
+                self._rows["log_keys"].append(log_key_row(self._seq, entry))
+            case CheckpointAnchored():
+                self._rows["anchors"].append(anchor_row(self._seq, entry))
+        self._upkeep.add(self._seq, entry)
 
     def _acquired(self, entry: EvidenceAcquired) -> None:
         item = entry.evidence
@@ -120,17 +120,6 @@ class Projection:
             "size": item.size,
             **self._state_columns(entry.judgement, entry.next_audit_at, []),
         }
-        self._archived.append(
-            {
-                **delivery_key(item.source, item.prefix),
-                "prefix": stored_text(item.prefix),
-                "listing_digest": stored_text(entry.listing_digest),
-                "first_seen_at": stored_time(item.first_seen_at),
-                "evidence_id": state_id,
-                "revision": item.revision,
-                "gone": False,
-            }
-        )
 
     def _verified(self, entry: EvidenceVerified) -> None:
         state = self._state(entry.id)
@@ -164,13 +153,10 @@ class Projection:
     def _observed(self, entry: SourceObserved) -> None:
         state = self._state(entry.id)
         state["findings"] = stored_list(findings_with([entry.finding], _standing(state)))
-        if entry.finding is Finding.SOURCE_DELETED:
-            self._gone[stored_text(entry.id)] = True
 
     def _restored(self, entry: SourceRestored) -> None:
         state = self._state(entry.id)
         state["findings"] = stored_list(findings_restored(_standing(state)))
-        self._gone[stored_text(entry.id)] = False
 
     def _state(self, evidence_id: str) -> Row:
         state = self._states.get(stored_text(evidence_id))
@@ -193,9 +179,7 @@ class Projection:
         for table in _IN_ORDER:
             put(self._connection, table, self._rows[table.name])
         self._write_states()
-        self._write_deliveries()
-        for source, since in self._failing:
-            note_failing(self._connection, source, since)
+        self._upkeep.write()
 
     def _write_states(self) -> None:
         put(self._connection, evidence_state, [self._states[item] for item in self._new_states])
@@ -212,44 +196,19 @@ class Projection:
                 changed,
             )
 
-    def _write_deliveries(self) -> None:
-        put_new(self._connection, deliveries, self._seen)
-        write_deliveries(self._connection, self._archived, archived=True)
-        if self._vanished:
-            self._connection.execute(
-                sa.delete(deliveries).where(
-                    deliveries.c.source == sa.bindparam("source"),
-                    deliveries.c.prefix_sha256 == sa.bindparam("prefix_sha256"),
-                    deliveries.c.evidence_id.is_(None),
-                ),
-                self._vanished,
-            )
-        for gone in (True, False):
-            for chunk in chunks(item for item, found in self._gone.items() if found is gone):
-                self._write_gone(chunk, gone)
-
-    def _write_gone(self, ids: Sequence[str], gone: bool) -> None:
-        places = rows_of(
-            self._connection,
-            sa.select(evidence.c.id, evidence.c.source, evidence.c.prefix).where(evidence.c.id.in_(ids)),
-        )
-        self._connection.execute(
-            sa.update(deliveries)
-            .where(
-                deliveries.c.source == sa.bindparam("of_source"),
-                deliveries.c.prefix_sha256 == sa.bindparam("of_prefix"),
-                deliveries.c.evidence_id == sa.bindparam("of_item"),
-            )
-            .values(gone=gone),
-            [
-                {"of_source": row["source"], "of_prefix": prefix_digest(row["prefix"]), "of_item": row["id"]}
-                for row in places
-            ],
-        )
-
 
 _OF_A_STATE: Final = (EvidenceVerified, SourceObserved, SourceRestored)
-_IN_ORDER: Final = (custody_events, keys, key_provenance, evidence, files, verifications)
+_IN_ORDER: Final = (
+    custody_events,
+    merkle_nodes,
+    keys,
+    key_provenance,
+    evidence,
+    files,
+    verifications,
+    log_keys,
+    anchors,
+)
 _STATE_CHANGES: Final = (
     "judged_seq",
     "verdict",
@@ -276,15 +235,3 @@ def _standing(state: Row) -> list[str]:
     """The findings that *state* shows. Raises LedgerError where it was made unreadable."""
     with reading("evidence_state", state["evidence_id"]):
         return [Finding(code).value for code in plain_list(state["findings"])]
-
-
-def _pending_row(entry: DeliverySeen) -> Row:
-    return {
-        **delivery_key(entry.source, entry.prefix),
-        "prefix": stored_text(entry.prefix),
-        "listing_digest": "",
-        "first_seen_at": stored_time(entry.at),
-        "evidence_id": None,
-        "revision": 0,
-        "gone": False,
-    }

@@ -10,14 +10,28 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION: Final = "0001"
+SCHEMA_REVISION: Final = "0002"
 """The head of ``migrations/``: read from here so that no command needs alembic, and held equal by a test."""
 
 INDEXED_CHARS: Final = 512
 """Characters of a path that are indexed: PostgreSQL takes 2,704 bytes an index entry, and folders can be deep."""
 
-APPEND_ONLY: Final = ("custody_events", "evidence", "files", "verifications", "keys", "key_provenance")
-"""Tables in which triggers refuse every change and removal; in ``evidence_state`` they refuse removal alone."""
+APPEND_ONLY: Final = (
+    "custody_events",
+    "evidence",
+    "files",
+    "verifications",
+    "keys",
+    "key_provenance",
+    "merkle_nodes",
+    "log_keys",
+    "checkpoints",
+    "anchors",
+)
+"""Tables in which triggers refuse every change and removal."""
+
+ROWS_STAY: Final = ("evidence_state", "alerts")
+"""Tables in which triggers refuse removal, and that a row becomes another's."""
 
 metadata = sa.MetaData()
 
@@ -45,9 +59,9 @@ def _flag(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Boolean(), info={"form": "as is"}, nullable=False)
 
 
-def _event(primary: bool = True) -> sa.Column[Any]:
+def _event() -> sa.Column[Any]:
     """The number of the custody event that a row follows from."""
-    return _number("seq", sa.ForeignKey("custody_events.seq"), primary_key=primary, autoincrement=False)
+    return _number("seq", sa.ForeignKey("custody_events.seq"), primary_key=True, autoincrement=False)
 
 
 def _item(**options: Any) -> sa.Column[Any]:
@@ -76,6 +90,15 @@ custody_events = sa.Table(
     sa.Column("body", _TEXT, info={"form": "as is"}, nullable=False),
 )
 sa.Index("ix_custody_events_evidence_id", custody_events.c.evidence_id, custody_events.c.seq)
+sa.Index("ix_custody_events_kind", custody_events.c.kind, custody_events.c.seq)
+
+merkle_nodes = sa.Table(
+    "merkle_nodes",
+    metadata,
+    _event(),
+    sa.Column("hashes", sa.LargeBinary(), info={"form": "as is"}, nullable=False),
+)
+"""``hashes``: of the complete subtrees that leaf ``seq`` completes, leaf first, 32 bytes each (docs/adr/0009)."""
 
 evidence = sa.Table(
     "evidence",
@@ -232,7 +255,7 @@ sources = sa.Table(
 alerts = sa.Table(
     "alerts",
     metadata,
-    _number("id", sa.Identity(), primary_key=True),
+    _number("id", sa.ForeignKey("custody_events.seq"), primary_key=True, autoincrement=False),
     _text("cause_sha256", unique=True),
     _text("cause"),
     _text("title"),
@@ -249,3 +272,33 @@ sa.Index(
     sqlite_where=alerts.c.delivered_at.is_(None),
     postgresql_where=alerts.c.delivered_at.is_(None),
 )
+
+log_keys = sa.Table(
+    "log_keys",
+    metadata,
+    _event(),
+    _text("key"),
+    _text("before", nullable=True),
+    _flag("vouched"),
+)
+
+checkpoints = sa.Table(
+    "checkpoints",
+    metadata,
+    _number("size", primary_key=True, autoincrement=False),
+    _text("note"),
+)
+
+anchors = sa.Table(
+    "anchors",
+    metadata,
+    _event(),
+    _number("size"),
+    _text("method"),
+    _text("name"),
+    _text("path"),
+    _text("sha256"),
+    _time("proved_at"),
+    _time("valid_until", nullable=True),
+)
+sa.Index("ix_anchors_size", anchors.c.size, anchors.c.seq)

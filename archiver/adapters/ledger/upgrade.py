@@ -15,16 +15,20 @@ from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 
 import archiver
+from archiver.adapters.ledger.adopt import adopt, plant_tree
+from archiver.adapters.ledger.canonical import canonical
 from archiver.adapters.ledger.connection import Place, connect, place_of, take_turn
 from archiver.adapters.ledger.database import check_revision, revision_of
 from archiver.adapters.ledger.flocks import FileLocks
-from archiver.adapters.ledger.journal import append, canonical
+from archiver.adapters.ledger.journal import append
 from archiver.adapters.ledger.tables import SCHEMA_REVISION
 from archiver.adapters.owner import hand_over, make_folders, missing_folders
 from archiver.domain.custody import Actor, LedgerMigrated
 from archiver.errors import LedgerError
 
 _LOCK: Final = "upgrade"
+_FIRST_LOG: Final = "0002"
+"""The first schema with a log: what an older ledger holds is taken into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,13 @@ def _upgrade(connection: Connection, place: Place, actor: Actor, now: datetime) 
         command.upgrade(_config(connection), "head")
     except CommandError as error:
         raise LedgerError(f"ledger {place.shown}: its schema {before} cannot be upgraded: {error}") from error
+    older = before is None or before < _FIRST_LOG
+    if older:
+        plant_tree(connection)
     entry = LedgerMigrated(at=now, before=before, after=SCHEMA_REVISION)
     append(connection, [entry], [canonical(entry, actor)])
+    if older:
+        adopt(connection, actor, now)
     return UpgradeResult(before, SCHEMA_REVISION)
 
 
