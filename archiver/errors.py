@@ -96,6 +96,12 @@ class LedgerError(ArchiverError):
     """The ledger could not be reached, or refused what was asked of it."""
 
 
+class LedgerAlteredError(LedgerError):
+    """Ledger or published log are not what the log's signed heads say they are."""
+
+    exit_status = EXIT_INTEGRITY
+
+
 class LeaseLostError(LedgerError):
     """The lock that makes this the only daemon of its ledger is gone (the database restarted)."""
 
@@ -114,6 +120,12 @@ class AnchorError(ArchiverError):
     """Somebody who vouches for checkpoints could not be reached, or answered what cannot be believed."""
 
     exit_status = EXIT_UNREACHED
+
+
+class AnchorForkedError(AnchorError):
+    """Somebody who vouches for checkpoints holds another history of this log than the ledger does."""
+
+    exit_status = EXIT_INTEGRITY
 
 
 class LogForkedError(ArchiverError):

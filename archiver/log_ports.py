@@ -144,6 +144,15 @@ class Anchorer(Protocol):
         """Who, without blanks: part of a file name."""
         ...
 
+    @property
+    def retired(self) -> bool:
+        """True for one that is asked no more, and known for what it vouched for before."""
+        ...
+
+    def path(self, size: int) -> str:
+        """Where the proof for the checkpoint of *size* leaves lies, below the archive's log folder."""
+        ...
+
     def anchor(
         self, size: int, note: str, prove: Callable[[int, int], Sequence[bytes]]
     ) -> tuple[CheckpointAnchored, bytes]:
@@ -151,6 +160,13 @@ class Anchorer(Protocol):
 
         The proof was checked as :meth:`check` does. *prove* makes a consistency proof between two sizes. Raises
         AnchorError.
+        """
+        ...
+
+    def read(self, size: int, note: str, proof: bytes) -> CheckpointAnchored:
+        """The entry for *proof*, which was obtained before. Without network.
+
+        Raises AnchorError where it does not show that *note* was vouched for.
         """
         ...
 
@@ -163,4 +179,8 @@ class Anchorer(Protocol):
 
         Empty where they tell none. Raises AnchorError where they cannot be asked.
         """
+        ...
+
+    def probe(self) -> str:
+        """Asks them something that leaves no trace, and says in words what came. Raises AnchorError."""
         ...

@@ -50,6 +50,9 @@ CSV_HEADER_BYTES: Final = 64 * KIB
 LOG_FILE_BYTES: Final = 64 * MIB
 """Largest file below the archive's log folder that is read; 256 entries of 64 KiB make 16 MiB."""
 
+ANCHOR_ANSWER_BYTES: Final = 256 * KIB
+"""Largest answer of a time-stamping authority or a witness; a time stamp with its certificates has some 10 KiB."""
+
 CONFIG_BYTES: Final = MIB
 """Largest configuration file."""
 
