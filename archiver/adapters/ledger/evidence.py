@@ -156,7 +156,7 @@ class SqlEvidenceIndex:
         while True:
             with self._database.read() as connection:
                 rows = rows_of(connection, statement.where(custody_events.c.seq > last))
-            yield from map(_event_of, rows)
+            yield from map(custody_event, rows)
             if len(rows) < _EVENTS_PAGE:
                 return
             last = rows[-1]["seq"]
@@ -270,7 +270,8 @@ def _whole(
     return records
 
 
-def _event_of(row: Mapping[str, Any]) -> CustodyEvent:
+def custody_event(row: Mapping[str, Any]) -> CustodyEvent:
+    """The event in a row of ``custody_events``."""
     with reading("custody_events", row["seq"]):
         return CustodyEvent(
             seq=row["seq"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from archiver.adapters.ledger.connection import Database
+from archiver.adapters.ledger.evidence import custody_event
 from archiver.adapters.ledger.rows import key_of, provenance_of, reading
-from archiver.adapters.ledger.statements import rows_of
+from archiver.adapters.ledger.statements import chunks, rows_of
 from archiver.adapters.ledger.stored import plain_text, plain_time, stored_text
-from archiver.adapters.ledger.tables import key_provenance, keys
+from archiver.adapters.ledger.tables import custody_events, key_provenance, keys
 from archiver.domain.keys import HeldKey, PublicKey, by_trust
+from archiver.domain.records import CustodyEvent
 
 _LISTED = sa.select(keys.c.der, key_provenance).join(keys, keys.c.sha256 == key_provenance.c.sha256)
 
@@ -41,6 +43,15 @@ class SqlKeys:
             rows = rows_of(connection, statement.having(last.is_not(None)))
         with reading("key_provenance", "of a Region"):
             return {plain_text(row["region"]): plain_time(row["last"]) for row in rows}
+
+    def events(self, sha256s: Collection[str]) -> Sequence[CustodyEvent]:
+        """See ``ports.Keys``."""
+        found = []
+        with self._database.read() as connection:
+            for chunk in chunks(map(stored_text, sha256s)):
+                seqs = sa.select(key_provenance.c.seq).where(key_provenance.c.sha256.in_(chunk))
+                found += rows_of(connection, sa.select(custody_events).where(custody_events.c.seq.in_(seqs)))
+        return sorted(map(custody_event, found), key=lambda event: event.seq)
 
     def _held(self, statement: sa.Select[Any]) -> list[HeldKey]:
         with self._database.read() as connection:
