@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Final
 
 ENTRY_BYTES: Final = 0xFFFF
@@ -18,6 +19,8 @@ _TELLS: Final = ("actor", "at", "id", "kind", "source")
 """Members of a long body that its leaf repeats, where they are short."""
 
 _SHORT: Final = 1000
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def leaf_of(body: bytes) -> bytes:
@@ -38,9 +41,10 @@ def leaf_of(body: bytes) -> bytes:
 
 
 def body_sha256(leaf: bytes) -> str | None:
-    """The SHA-256 under which the body of *leaf* is published, None where the leaf is the body.
+    """The SHA-256 under which the body of *leaf* is published, 64 hex; None where the leaf is the body.
 
-    A body never has a member ``body``. Raises ValueError for a leaf that is not JSON.
+    A body never has a member ``body``. Raises ValueError for a leaf that is not JSON, or that tells of no hash there:
+    what is answered goes into a path.
     """
     try:
         value = json.loads(leaf)
@@ -48,6 +52,10 @@ def body_sha256(leaf: bytes) -> str | None:
         raise ValueError("a leaf that is nested too deeply") from error
     if not isinstance(value, dict):
         raise ValueError("a leaf that is no JSON object")  # noqa: TRY004 - what cannot be read is a ValueError
-    told = value.get("body")
+    if "body" not in value:
+        return None
+    told = value["body"]
     digest = told.get("sha256") if isinstance(told, dict) else None
-    return digest if isinstance(digest, str) else None
+    if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
+        raise ValueError("a leaf whose body is elsewhere, and no hash says which")
+    return digest
