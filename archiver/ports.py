@@ -68,7 +68,7 @@ class Source(Protocol):
         ...
 
     def caller(self) -> str | None:
-        """The identity that reads (an AWS ARN), None where there is none. Never raises; asked once, cached."""
+        """Who reads (an AWS ARN, no session's name in it), None where nobody. Never raises; asked once, cached."""
         ...
 
     def day_prefixes(self, since: date) -> Iterator[str]:

@@ -62,7 +62,7 @@ class Evidence:
     ``query_id``: the path's claims. ``region``, ``query_complete_time``, ``fingerprint``: the sign file's
     claims, None where it could not be parsed. ``key_sha256``: the key it was judged with.
     ``hash_list_sha256``: SHA-256 of the signing string; equal ones mean a replay. ``source_url``: where the
-    source pointed. ``caller``: the AWS identity (ARN) that fetched it, or None.
+    source pointed. ``caller``: the AWS identity (ARN, of a role without the session's name) that fetched it, or None.
     """
 
     id: str

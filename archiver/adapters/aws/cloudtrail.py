@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from archiver.adapters.aws.errors import Doing, translated
+from archiver.adapters.aws.privacy import without_private
 from archiver.adapters.aws.session import AwsAccess, utc_now
 from archiver.domain.keys import KeyProvenance, PublicKey
 from archiver.domain.limits import PUBLIC_KEY_BYTES
@@ -51,7 +52,7 @@ class CloudTrailKeys:
             keys += [key for entry in page.get("PublicKeyList", ()) if (key := self._key(entry)) is not None]
         provenance = KeyProvenance(
             method=METHOD,
-            endpoint=self._access.cloudtrail(self._region).meta.endpoint_url,
+            endpoint=without_private(self._access.cloudtrail(self._region).meta.endpoint_url),
             caller=self._access.caller_arn(),
             obtained_at=self._clock(),
             request_id=printable(" ".join(filter(None, requests))) or None,

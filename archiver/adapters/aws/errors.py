@@ -30,6 +30,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
+from archiver.adapters.aws.privacy import message_to_keep
 from archiver.domain.text import printable
 from archiver.errors import (
     ObjectChangedError,
@@ -129,7 +130,7 @@ def from_answer(error: ClientError, doing: Doing) -> SourceError:
     answer: Mapping[str, Any] = error.response
     details = answer.get("Error", {})
     code = printable(str(details.get("Code", "")), 60)
-    message = printable(str(details.get("Message", "")), 300)
+    message = message_to_keep(str(details.get("Message", "")))
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
     cannot = f"cannot {doing.what}"
     if code in _CHANGED or status == 412:
@@ -229,4 +230,4 @@ def from_library(error: BotoCoreError, doing: Doing) -> SourceError:
 
 
 def _text(error: Exception) -> str:
-    return printable(str(error) or type(error).__name__, 300)
+    return message_to_keep(str(error)) or type(error).__name__

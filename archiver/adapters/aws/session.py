@@ -24,6 +24,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from botocore.exceptions import NoCredentialsError
 
 from archiver.adapters.aws.errors import Doing, translated
+from archiver.adapters.aws.privacy import without_private
 from archiver.errors import SourceError
 from archiver.version import __version__
 
@@ -118,7 +119,7 @@ class AwsAccess:
         return client
 
     def caller_arn(self) -> str | None:
-        """Who reads: the caller's ARN, None where STS does not tell.
+        """Who reads: the caller's ARN, of a role without the session's name, None where STS does not tell.
 
         Never raises. An answer is kept; after none, STS is asked again ten minutes later at the earliest.
         """
@@ -132,9 +133,10 @@ class AwsAccess:
             cache.caller_asked_at = time.monotonic()
             try:
                 with translated(Doing("ask who the caller is", "sts:GetCallerIdentity")):
-                    cache.caller = self.sts().get_caller_identity().get("Arn")
+                    arn = self.sts().get_caller_identity().get("Arn")
             except SourceError:
                 return None
+            cache.caller = without_private(arn) if arn else None
             return cache.caller
 
     def _client(self, service: Service, region: str | None, endpoint_url: str | None) -> Any:
