@@ -94,9 +94,8 @@ class Runner:
         except Exception as error:  # a fault of ours: said loudly, and the other jobs go on
             if self._is_news(job, repr(error)):
                 log.exception("unexpected error; this is a fault of archiver itself")
-            self._alert_of(
-                job, error, f"unexpected {type(error).__name__}: {error}\nThe log shows where it happened."
-            )
+            # what it says may quote anything, and an alert is an event, which cannot be erased
+            self._alert_of(job, error, f"unexpected {type(error).__name__}\nThe log shows what it says and where.")
         else:
             if self._complaints.pop(job.name, None) is not None:
                 log.info("works again")
