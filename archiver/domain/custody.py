@@ -8,7 +8,7 @@ field is JSON already or turned into it by :func:`_plain`; times are RFC 3339 in
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -247,7 +247,7 @@ class LedgerMigrated(Entry):
 
 def body(entry: Entry, actor: Actor) -> dict[str, Any]:
     """*entry* as a JSON object: its kind, its actor, and every field under its own name."""
-    return {"kind": entry.kind, "actor": _plain(actor), **_fields(entry)}
+    return {"kind": entry.kind, "actor": _plain(actor), **_plain(entry)}
 
 
 def to_json(value: object) -> Any:
@@ -255,35 +255,39 @@ def to_json(value: object) -> Any:
     return _plain(value)
 
 
-def _fields(value: Any) -> dict[str, Any]:
-    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+def _plain(value: Any) -> Any:
+    kind = type(value)
+    form = _KNOWN.get(kind)
+    if form is None:
+        form = _KNOWN[kind] = _form_of(kind)
+    return form(value)
 
 
-def _plain(value: object) -> Any:
-    match value:
-        case None | bool():
-            return value
-        case int():
-            return value if abs(value) <= _LARGEST else str(value)
-        case Enum():
-            return value.value
-        case str():
-            return _text(value)
-        case bytes():
-            return base64.b64encode(value).decode("ascii")
-        case datetime():
-            return format_time(value)
-        case date():
-            return value.isoformat()
-        case Mapping():
-            return {_text(str(key)): _plain(part) for key, part in value.items()}
-        case Sequence():
-            return [_plain(part) for part in value]
-        case Judgement():
-            return {"verdict": value.verdict.value, **_fields(value)}
-        case _ if is_dataclass(value):
-            return _fields(value)
-    raise TypeError(f"{type(value).__name__} has no form in the ledger")
+def _form_of(kind: type[Any]) -> Callable[[Any], Any]:
+    """How values of *kind* are written. Raises TypeError for those that have no form in the ledger."""
+    if kind in (type(None), bool):
+        return _same
+    for base, form in _FORMS:
+        if issubclass(kind, base):
+            return form
+    if is_dataclass(kind):
+        return _object_form([field.name for field in fields(kind)])
+    raise TypeError(f"{kind.__name__} has no form in the ledger")
+
+
+def _object_form(names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
+    def form(value: Any) -> dict[str, Any]:
+        return {name: _plain(getattr(value, name)) for name in names}
+
+    return form
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _number(value: int) -> int | str:
+    return value if -_LARGEST <= value <= _LARGEST else str(value)
 
 
 def _text(value: str) -> str:
@@ -292,6 +296,27 @@ def _text(value: str) -> str:
     Those are escaped with backslashes behind a mark, and so is text that begins with the mark: no two texts
     become one.
     """
-    if not value.startswith(_ESCAPED) and value.encode("utf-8", "replace").decode("utf-8") == value:
+    if not value.startswith(_ESCAPED) and (
+        value.isascii() or value.encode("utf-8", "replace").decode("utf-8") == value
+    ):
         return value
     return _ESCAPED + value.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+_JUDGED: Final[Callable[[Any], dict[str, Any]]] = _object_form([field.name for field in fields(Judgement)])
+
+_FORMS: Final[Sequence[tuple[type, Callable[[Any], Any]]]] = (
+    (int, _number),
+    (Enum, lambda value: value.value),
+    (str, _text),
+    (bytes, lambda value: base64.b64encode(value).decode("ascii")),
+    (datetime, format_time),
+    (date, date.isoformat),
+    (Mapping, lambda value: {_text(str(key)): _plain(part) for key, part in value.items()}),
+    (Sequence, lambda value: [_plain(part) for part in value]),
+    (Judgement, lambda value: {"verdict": value.verdict.value, **_JUDGED(value)}),
+)
+"""By the first type that a value is of; others are dataclasses, each field under its own name."""
+
+_KNOWN: Final[dict[type[Any], Callable[[Any], Any]]] = {}
+"""How values of each type are written, as far as it was asked: bodies are made often."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from archiver.adapters.ledger.stored import after_prefix, stored_text
@@ -17,26 +17,18 @@ CHUNK: Final = 500
 """Values in one IN list."""
 
 Value = TypeVar("Value")
-Insert = postgresql.Insert | sqlite.Insert
-
-
-def insert(connection: Connection, table: sa.Table) -> Insert:
-    """An INSERT that knows ON CONFLICT."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
-
-
-def put_new(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts *rows*; those whose key stands there already are left out."""
-    if rows:
-        connection.execute(insert(connection, table).on_conflict_do_nothing(), [dict(row) for row in rows])
 
 
 def put(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts *rows*."""
-    if rows:
-        connection.execute(sa.insert(table), [dict(row) for row in rows])
+    """Inserts *rows*, each with a value for every column, as the driver takes it: text, numbers, flags and bytes."""
+    if not rows:
+        return
+    names = table.columns.keys()
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join([mark] * len(names))
+    statement = f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'  # noqa: S608 - our own names
+    values = operator.itemgetter(*names)
+    connection.exec_driver_sql(statement, [values(row) for row in rows])
 
 
 def rows_of(connection: Connection, statement: sa.Select[Any]) -> list[Mapping[str, Any]]:

@@ -11,8 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import orjson
 
 from archiver.domain.times import parse_time
 
@@ -30,6 +33,8 @@ _LAST: Final = "\U0010ffff"
 
 def stored_text(text: str) -> str:
     """*text* as it stands in a column."""
+    if text.isascii() and "\x00" not in text and _LOW not in text:
+        return text
     return _TO_ESCAPE.sub(_escape, text)
 
 
@@ -98,7 +103,12 @@ def plain_moment(stored: str | None) -> datetime | None:
 
 def stored_list(values: Sequence[Any]) -> str:
     """JSON in ASCII, so that any text may stand in it."""
-    return json.dumps(list(values), separators=(",", ":"), sort_keys=True)
+    given = list(values)
+    with suppress(orjson.JSONEncodeError):  # lone surrogates, which JSON in ASCII can carry
+        quick = orjson.dumps(given, option=orjson.OPT_SORT_KEYS).decode()
+        if quick.isascii() and "\x7f" not in quick:
+            return quick
+    return json.dumps(given, separators=(",", ":"), sort_keys=True)
 
 
 def plain_list(stored: str) -> list[Any]:
