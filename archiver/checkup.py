@@ -19,6 +19,7 @@ from typing import Final
 from archiver import custody_key
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import open_ledger
+from archiver.checkup_anchors import anchor_checks
 from archiver.domain.custody import Actor
 from archiver.domain.health import Health, HealthCheck
 from archiver.domain.paths import STAGING_FOLDER
@@ -61,6 +62,7 @@ class Checkup:
         yield from self._archive()
         yield self._custody_key()
         yield self._notify()
+        yield from anchor_checks(self.settings, self.clock)
         if not self.settings.sources:
             remedy = "add [[sources]] to the configuration, or bring folders in with archiver import"
             yield HealthCheck("sources", Health.WARN, "no source is configured", remedy)

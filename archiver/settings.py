@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from archiver.settings_anchors import AnchorsSettings
 from archiver.settings_custody import CustodySettings
 from archiver.settings_input import RawSettings, explain, gather, merge
 from archiver.settings_types import (
@@ -197,6 +198,7 @@ class Settings(Section):
     audit: AuditSettings = AuditSettings()
     notify: NotifySettings = NotifySettings()
     custody: CustodySettings = CustodySettings()
+    anchors: AnchorsSettings = AnchorsSettings()
     workers: WorkersSettings = WorkersSettings()
 
     @model_validator(mode="after")

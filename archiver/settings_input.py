@@ -117,13 +117,13 @@ def _overlay(values: dict[str, Any], variable: str, text: str, model: type[BaseM
         step: str | int = int(part) if isinstance(node, list) and part.isdecimal() else part
         if isinstance(node, list):
             if not isinstance(step, int) or step > len(node):
-                there = "is 1 source" if len(node) == 1 else f"are {len(node)} sources"
+                there = f"is 1 of the {location[-1]}" if len(node) == 1 else f"are {len(node)} {location[-1]}"
                 raise SettingsError(f"{variable}: there {there}; the next one is number {len(node)}")
             if step == len(node):
                 node.append({})
             node = node[step]
         else:
-            empty: Any = [] if not location and part == "sources" else {}
+            empty: Any = [] if _is_list(model, (*location, part)) else {}
             node = node.setdefault(part, empty)
         location = (*location, step)
         if not isinstance(node, dict | list):
@@ -194,7 +194,7 @@ def _variable(kind: str, location: Location, raw: RawSettings) -> str | None:
 
 
 def _trouble(kind: str, message: str, location: Location, variable: str | None, model: type[BaseModel]) -> str:
-    name = variable or _key(location)
+    name = variable or _key(location, model)
     match kind:
         case "extra_forbidden":
             return _unknown(name, location, model, variable is not None)
@@ -202,8 +202,8 @@ def _trouble(kind: str, message: str, location: Location, variable: str | None, 
             return f"{name} is missing"
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"{name}: a table of keys is wanted"
-        case "tuple_type" if location == ("sources",):
-            return "sources: write [[sources]], in double brackets"
+        case "tuple_type" if _model_at(model, location) is not None:
+            return f"{_dotted(location)}: write [[{_dotted(location)}]], in double brackets"
         case "tuple_type":
             return f"{name}: should be a list, in brackets"
     told = printable(message.removeprefix("Value error, "), 300)
@@ -224,13 +224,20 @@ def _unknown(name: str, location: Location, model: type[BaseModel], as_variable:
     return f"{name}: unknown{hint}; known are {', '.join(shown)}" if shown else f"{name}: unknown"
 
 
-def _key(location: Location) -> str:
-    """``[ledger] url``, ``[[sources]] number 2: region``, as they stand in the file."""
-    match location:
-        case ():
-            return ""
-        case (str() as section,):
-            return f"[{printable(section, 60)}]"
-        case ("sources", int() as number, *rest):
-            return ": ".join([f"[[sources]] number {number + 1}", *(printable(str(step), 60) for step in rest)])
-    return f"[{printable(str(location[0]), 60)}] " + ".".join(printable(str(step), 60) for step in location[1:])
+def _key(location: Location, model: type[BaseModel]) -> str:
+    """``[ledger] url``, ``[[sources]] number 2: region``, ``[anchors.object_lock] url``: as in the file."""
+    for place, step in enumerate(location):
+        if isinstance(step, int) and _model_at(model, location[:place]) is not None:
+            number = f"[[{_dotted(location[:place])}]] number {step + 1}"
+            return ": ".join([number, *(_shown(below) for below in location[place + 1 :])])
+    tables = [place for place in range(1, len(location)) if _model_at(model, location[:place]) is not None]
+    above = tables[-1] if tables else len(location)
+    return " ".join(filter(None, [f"[{_dotted(location[:above])}]" if location else "", _dotted(location[above:])]))
+
+
+def _dotted(location: Location) -> str:
+    return ".".join(_shown(step) for step in location)
+
+
+def _shown(step: str | int) -> str:
+    return printable(str(step), 60)

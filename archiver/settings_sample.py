@@ -67,6 +67,35 @@ origin = $origin
 #external_id = "choose-a-long-one"
 #endpoint_url = "https://kms.us-east-1.amazonaws.com"
 
+[anchors]
+# Who vouches for the ledger's heads off this host, each optional: without any, whoever owns the host and the key can
+# write the whole history anew. Leave out the url of one that is to be asked no more: its old proofs stay checkable.
+# The time stamps are renewed this long before an authority's certificate ends.
+#renew_before = "90d"
+
+# Time-stamping authorities (RFC 3161), as many as there are. ca_file: PEM of the root certificates that are trusted.
+#[[anchors.timestamps]]
+#name = "authority"
+#url = "http://timestamp.example.com"
+#ca_file = "/etc/archiver/authority-ca.pem"
+
+# A bucket with Object Lock, best in another account. What is locked in mode compliance nobody can delete.
+#[anchors.object_lock]
+#url = "s3://locked-bucket/optional/prefix"
+#region = "us-east-1"
+#mode = "governance"
+#retain_for = "7y"
+#profile = "anchors"
+#role_arn = "arn:aws:iam::111122223333:role/archiver-anchors"
+#external_id = "choose-a-long-one"
+#endpoint_url = "https://s3.us-east-1.amazonaws.com"
+
+# Witnesses (C2SP tlog-witness), as many as there are: verifier key, where checkpoints go, where they are told again.
+#[[anchors.witnesses]]
+#key = "witness.example.com/w1+e11646e6+BCMeCw6h0gEmQJ6/c6ii/sUj4uKGIN7wivdvnkuHbA/Q"
+#url = "https://witness.example.com"
+#monitoring_url = "https://witness.example.com"
+
 [workers]
 # 0: as many as serve.
 threads = 0

@@ -154,6 +154,19 @@ def check_source_name(name: str) -> str:
     return name
 
 
+def check_anchor_name(name: str) -> str:
+    """*name*, if a time-stamping authority may be called that: it is part of a file's name in the published log."""
+    if _SOURCE_NAME.fullmatch(name) is None:
+        raise ValueError("1 to 63 of a-z, 0-9, dot, underscore and hyphen are wanted, a letter or digit first")
+    return name
+
+
+def check_bucket_url(url: str) -> str:
+    """*url*, if it names a bucket and perhaps a prefix in it."""
+    s3_place(url)
+    return url
+
+
 def check_source_url(url: str) -> str:
     """*url*, if it names a bucket or a folder."""
     if url.startswith("s3://"):

@@ -24,7 +24,10 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 
 CORE = "domain ports log_ports log errors"
-APPLICATION = "actor checkup custody_key key_files logs provision source_access wiring wiring_verify"
+APPLICATION = (
+    "actor checkup checkup_anchors custody_key key_files logs provision source_access "
+    "wiring wiring_anchors wiring_verify"
+)
 """Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
 
 ROOMS: dict[str, Room] = {
@@ -47,7 +50,10 @@ ROOMS: dict[str, Room] = {
     # SIGHUP: the daemon reads its settings anew and has everything wired anew.
     "daemon": room(f"{CORE} work daemon wiring settings settings_values", "apscheduler structlog"),
     "demo": room(f"{CORE} adapters demo", "cryptography moto"),
-    "settings": room("domain errors settings_custody settings_input settings_types settings_values", "pydantic"),
+    "settings": room(
+        "domain errors settings_anchors settings_custody settings_input settings_types settings_values", "pydantic"
+    ),
+    "settings_anchors": room("log.note settings_types settings_values", "pydantic"),
     "settings_custody": room("log.note settings_types settings_values", "pydantic"),
     "settings_types": room("domain settings_values", "pydantic"),
     "settings_input": room("domain errors", "pydantic"),
@@ -56,11 +62,13 @@ ROOMS: dict[str, Room] = {
     "actor": room("domain version"),
     "custody_key": room("domain errors log adapters.owner", "cryptography"),
     "logs": room("domain errors", "structlog"),
-    "checkup": room(f"{CORE} adapters settings custody_key source_access"),
+    "checkup": room(f"{CORE} adapters settings checkup_anchors custody_key source_access"),
+    "checkup_anchors": room(f"{CORE} settings settings_anchors wiring_anchors"),
     "provision": room(f"{CORE} adapters settings custody_key"),
     "source_access": room("adapters.aws settings"),
     "key_files": room(f"{CORE} adapters.aws.key_list actor wiring"),
     "wiring": room(f"{CORE} verify work adapters settings settings_values render {APPLICATION}"),
+    "wiring_anchors": room(f"{CORE} adapters settings settings_anchors"),
     "wiring_verify": room(f"{CORE} verify work adapters settings {APPLICATION}"),
     "cli": room(
         f"{CORE} {APPLICATION} cli work render daemon demo version "
@@ -90,7 +98,7 @@ EXCEPTIONS = (
 )
 
 PURE_STANDARD_LIBRARY = room(
-    others="__future__ base64 collections dataclasses datetime enum functools hashlib itertools json math re typing "
+    others="__future__ base64 bisect collections dataclasses datetime enum functools hashlib itertools json math re typing "
     "unicodedata zlib"
 ).others
 """All that the pure rooms may use: nothing here opens a file, a socket or a process, or knows the time by itself."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from archiver.settings import Settings, SourceSettings, parse_settings
+from archiver.settings_anchors import ObjectLockSettings
 from archiver.settings_sample import SampleSource, sample_config
 
 SAMPLE = Path(__file__).parents[2] / "config" / "archiver.toml"
@@ -35,16 +37,41 @@ def test_the_sample_uncommented_is_valid_and_says_the_defaults_too() -> None:
     source = settings.sources[0]
     assert (source.grace, source.window) == (SourceSettings.model_fields["grace"].default, source.window)
     assert source.window == SourceSettings.model_fields["window"].default
+    assert settings.anchors.renew_before == Settings().anchors.renew_before
+    locked = settings.anchors.object_lock
+    assert locked is not None
+    assert locked.mode == ObjectLockSettings.model_fields["mode"].default
+    assert locked.retain_for == ObjectLockSettings.model_fields["retain_for"].default
 
 
 def test_the_sample_knows_every_key() -> None:
     told = tomllib.loads(uncommented(SAMPLE.read_text()))
-    for section, field in Settings.model_fields.items():
-        model = SourceSettings if section == "sources" else field.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        table = told[section][0] if section == "sources" else told[section]
-        assert set(table) == set(model.model_fields), section
+    assert keys_of(told) == keys_in(Settings)
+
+
+def keys_of(table: dict[str, Any], above: str = "") -> set[str]:
+    """Every key below *table*, dotted; of a list of tables those of the first."""
+    found = set()
+    for name, value in table.items():
+        first = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+        found |= keys_of(first, f"{above}{name}.") if isinstance(first, dict) else {above + name}
+    return found
+
+
+def keys_in(model: type[BaseModel], above: str = "") -> set[str]:
+    """Every key that *model* has, dotted."""
+    found = set()
+    for name, field in model.model_fields.items():
+        section = section_in(field.annotation)
+        found |= keys_in(section, f"{above}{name}.") if section else {above + name}
+    return found
+
+
+def section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section that *annotation* is, or is a list of, or may be."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((section for part in get_args(annotation) if (section := section_in(part))), None)
 
 
 def test_sources_are_written_so_that_they_are_read_back() -> None:
