@@ -363,5 +363,5 @@ def test_totals(stocked: SqlLedger) -> None:
         overdue=9,
         oldest_audit_at=START + timedelta(minutes=1),
         last_sync_at=START + DAY,
-        events=13,
+        events=15,
     )
