@@ -1,0 +1,1 @@
+"""Other people's implementations judge what this one writes."""
