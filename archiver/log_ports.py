@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from archiver.domain.custody import Entry
 from archiver.domain.custody_log import CheckpointAnchored
 from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint
 
@@ -81,6 +82,33 @@ class CustodyLog(Protocol):
         ``checkpoints`` and the bodies' hashes, which are the tree's to tell. Work begins on entering, in other
         processes where that helps.
         """
+        ...
+
+
+class LedgerDraft(Protocol):
+    """A ledger being made anew, out of sight: nobody takes it for one before it is whole."""
+
+    def add(self, events: Sequence[tuple[Entry, str]]) -> None:
+        """Writes the next events, each with the body that it was recorded with, and all that follows from them.
+
+        Raises LedgerError.
+        """
+        ...
+
+    def record(self, entry: Entry) -> None:
+        """Adds one more event, of now. Raises LedgerError."""
+        ...
+
+    def root(self) -> bytes:
+        """The root of the tree over all events so far."""
+        ...
+
+    def hashes(self, nodes: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], bytes]:
+        """As :meth:`CustodyLog.hashes`."""
+        ...
+
+    def add_checkpoints(self, heads: Sequence[StoredCheckpoint]) -> None:
+        """Stores signed heads, each of another size. Raises LedgerError."""
         ...
 
 

@@ -48,11 +48,11 @@ def upgrade(url: str, actor: Actor, now: datetime) -> UpgradeResult:
     """
     place = place_of(url)
     if place.file is not None:
-        _make_folder(place.file.parent)
+        make_folder(place.file.parent)
     lock = nullcontext() if place.file is None else FileLocks(place.file).hold(_LOCK)
     with lock:
         if place.file is not None:
-            _make_file(place.file)
+            make_file(place.file)
         with closing(connect(place)) as database, database.write() as connection:
             return _upgrade(connection, place, actor, now)
 
@@ -65,10 +65,7 @@ def _upgrade(connection: Connection, place: Place, actor: Actor, now: datetime) 
         return UpgradeResult(before, before)
     if before is not None and not (before.isdecimal() and before < SCHEMA_REVISION):
         check_revision(place, before)
-    try:
-        command.upgrade(_config(connection), "head")
-    except CommandError as error:
-        raise LedgerError(f"ledger {place.shown}: its schema {before} cannot be upgraded: {error}") from error
+    _migrate(connection, place, before)
     older = before is None or before < _FIRST_LOG
     if older:
         plant_tree(connection)
@@ -77,6 +74,19 @@ def _upgrade(connection: Connection, place: Place, actor: Actor, now: datetime) 
     if older:
         adopt(connection, actor, now)
     return UpgradeResult(before, SCHEMA_REVISION)
+
+
+def _migrate(connection: Connection, place: Place, before: str | None) -> None:
+    try:
+        command.upgrade(_config(connection), "head")
+    except CommandError as error:
+        raise LedgerError(f"ledger {place.shown}: its schema {before} cannot be upgraded: {error}") from error
+
+
+def make_empty(connection: Connection, place: Place, actor: Actor, now: datetime) -> None:
+    """Makes every table of a ledger in an empty database, without any event: they are to come from elsewhere."""
+    _migrate(connection, place, None)
+    adopt(connection, actor, now)
 
 
 def _config(connection: Connection) -> Config:
@@ -93,7 +103,7 @@ def migrations_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "migrations"
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Only its owner may enter: a ledger names everything that is investigated."""
     try:
         make_folders(missing_folders(folder), 0o700)
@@ -101,7 +111,8 @@ def _make_folder(folder: Path) -> None:
         raise LedgerError(f"ledger folder {folder} cannot be made: {error.strerror}") from error
 
 
-def _make_file(file: Path) -> None:
+def make_file(file: Path) -> None:
+    """Makes an empty file for a ledger, where there is none. Raises LedgerError."""
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
