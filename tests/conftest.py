@@ -9,6 +9,9 @@ pytest_plugins = [
     "tests.support.aws",
     "tests.support.hostile_http",
     "tests.support.kms",
+    "tests.support.tsa",
+    "tests.support.witness",
+    "tests.support.anchoring",
     "tests.support.cli",
     "tests.support.slow_s3",
 ]

@@ -98,7 +98,7 @@ EXCEPTIONS = (
 )
 
 PURE_STANDARD_LIBRARY = room(
-    others="__future__ base64 bisect collections dataclasses datetime enum functools hashlib itertools json math re typing "
-    "unicodedata zlib"
+    others="__future__ base64 bisect collections dataclasses datetime enum functools hashlib itertools json math re "
+    "typing unicodedata zlib"
 ).others
 """All that the pure rooms may use: nothing here opens a file, a socket or a process, or knows the time by itself."""
