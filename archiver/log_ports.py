@@ -36,7 +36,10 @@ class CustodyLog(Protocol):
         ...
 
     def hashes(self, nodes: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], bytes]:
-        """The hash of each complete subtree (``log.tree.Node``), as stored. Raises LedgerError where one is not."""
+        """The hash of each complete subtree (``log.tree.Node``), as stored.
+
+        Raises LedgerAlteredError where one is not, LedgerError.
+        """
         ...
 
     def entries(self, start: int, end: int) -> Iterator[LogEntry]:

@@ -14,7 +14,7 @@ from archiver.domain.custody import EvidenceAcquired
 from archiver.domain.log_records import StoredCheckpoint
 from archiver.domain.records import CustodyEvent
 from archiver.domain.text import printable
-from archiver.errors import LedgerAlteredError, LedgerError, MediumError, UsageError
+from archiver.errors import LedgerAlteredError, MediumError, UsageError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
 from archiver.log.item_proof import ConsistencyProof, Earlier, ItemProof, ProvenEvent, decode, encode
 from archiver.log.leaf import leaf_of
@@ -52,13 +52,13 @@ class Prover:
         LedgerAlteredError where the ledger cannot prove what it says, LedgerError.
         """
         events = list(self.ledger.evidence.events(evidence_id))
-        if not events:
+        acquired = next((event for event in events if event.kind == EvidenceAcquired.kind), None)
+        if acquired is None:
             self.ledger.evidence.get(evidence_id)
-            raise LedgerAlteredError(f"no custody event tells of {evidence_id}, which is archived", _VERIFY_REMEDY)
+            raise LedgerAlteredError(f"no custody event tells of the acquisition of {evidence_id}", _VERIFY_REMEDY)
         head = self._head(size)
         covered = [event for event in events if event.seq < head.checkpoint.size]
-        acquired = next((event for event in covered if event.kind == EvidenceAcquired.kind), None)
-        if acquired is None:
+        if acquired.seq >= head.checkpoint.size:
             raise UsageError(
                 f"the checkpoint of {head.checkpoint.size} leaves does not cover the item's acquisition",
                 _CHECKPOINT_REMEDY if size is None else "choose a later one with --checkpoint, or leave that out",
@@ -200,13 +200,7 @@ class _Hashed:
             inclusion_proof(event.seq, head.checkpoint.size, note)
         if earlier is not None:
             consistency_proof(earlier.checkpoint.size, head.checkpoint.size, note)
-        self._found = self._read(ledger, wanted)
-
-    def _read(self, ledger: Ledger, wanted: Collection[Node]) -> Mapping[Node, bytes]:
-        try:
-            return ledger.log.hashes(wanted)
-        except LedgerError as error:
-            raise LedgerAlteredError(str(error), _VERIFY_REMEDY) from error
+        self._found = ledger.log.hashes(wanted)
 
     def _hashes(self, nodes: Collection[Node]) -> Mapping[Node, bytes]:
         return {node: self._found[node] for node in nodes}
@@ -226,7 +220,7 @@ class _Hashed:
     def altered(self) -> list[str]:
         """What in the ledger is not as it was signed, as closely as these hashes tell."""
         told = [
-            f"event {event.seq} ({printable(event.kind, 40)}) is not what its leaf in the tree says"
+            f"event {event.seq} ({printable(event.kind, 40)}) and its row in table merkle_nodes disagree"
             for event in self._events
             if leaf_hash(self._leaves[event.seq]) != self._found[(0, event.seq)]
         ]

@@ -23,7 +23,7 @@ from archiver.adapters.ledger.tables import (
     merkle_nodes,
     verifications,
 )
-from archiver.errors import LedgerError
+from archiver.errors import LedgerAlteredError
 from archiver.log.leaf import leaf_of
 from archiver.log.tree import HASH_BYTES, Frontier, Node, completed, leaf_hash, node_hash, peaks
 
@@ -59,12 +59,13 @@ def size_of(connection: Connection) -> int:
 
 
 def stored_hashes(connection: Connection, nodes: Collection[Node]) -> Mapping[Node, bytes]:
-    """The hash of each of *nodes*, as stored. Raises LedgerError where one is not there, or no hash."""
+    """The hash of each of *nodes*, as stored. Raises LedgerAlteredError where one is not there, or no hash."""
     found = _found(connection, nodes)
     for level, index in nodes:
         if (level, index) not in found:
             row = _last(level, index)
-            raise LedgerError(f"ledger: the row {row} of table merkle_nodes is not there or cannot be read", RESTORE)
+            told = f"ledger: the row {row} of table merkle_nodes is not there or cannot be read"
+            raise LedgerAlteredError(told, RESTORE)
     return found
 
 
