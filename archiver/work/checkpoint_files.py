@@ -1,0 +1,94 @@
+"""The tree's files: recomputed from the events' bodies, held against the ledger's tree, then published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from archiver.domain.log_records import LogEntry
+from archiver.errors import LogForkedError, StoppedError, StoreConflictError
+from archiver.log.growth import GrowingTiles, LogFile, body_file
+from archiver.log.leaf import leaf_of
+from archiver.log.tiles import WIDTH
+from archiver.log_ports import CustodyLog, PublishedLog
+from archiver.ports import ShouldStop
+from archiver.work.checkpoint_heads import REMEDY, hashes_of
+
+_Put = Callable[[LogFile], None]
+
+
+def check_growth(log: CustodyLog, old: int, old_root: bytes, new: int, should_stop: ShouldStop) -> bytes:
+    """The root of the first *new* events, recomputed from the bodies of those from *old* on.
+
+    Raises LogForkedError at the first event that is not as ``merkle_nodes`` has it, and where the tree does not
+    continue the one of *old* leaves with *old_root*; StoppedError.
+    """
+    return _grown(log, old, old_root, new, lambda _file: None, should_stop)
+
+
+def publish_growth(
+    log: CustodyLog, published: PublishedLog, old: int, old_root: bytes, new: int, should_stop: ShouldStop
+) -> bytes:
+    """:func:`check_growth`, and publishes what the tree of *new* leaves has and that of *old* had not.
+
+    Raises LogForkedError where other bytes stand in the place of a file, and StoreError.
+    """
+
+    def put_file(file: LogFile) -> None:
+        put(published, file.path, file.data)
+
+    return _grown(log, old, old_root, new, put_file, should_stop)
+
+
+def put(published: PublishedLog, path: str, data: bytes) -> None:
+    """Publishes a file. Raises LogForkedError where other bytes stand at *path*, and StoreError."""
+    try:
+        published.put(path, data)
+    except StoreConflictError as error:
+        raise LogForkedError(
+            f"{path} in the published log is not this ledger's ({error})",
+            f"{REMEDY}; what no signed head covers may be moved out of the log's folder",
+        ) from error
+
+
+def _grown(log: CustodyLog, old: int, old_root: bytes, new: int, put: _Put, should_stop: ShouldStop) -> bytes:
+    start = old - old % WIDTH
+    try:
+        tree = GrowingTiles(start, hashes_of(log))
+    except ValueError as error:
+        raise LogForkedError(f"table merkle_nodes contradicts itself: {error}", REMEDY) from error
+    for entry in log.entries(start, new):
+        if not entry.seq % WIDTH and should_stop():
+            raise StoppedError("stopped while a checkpoint was made; the next one goes on")
+        if entry.seq == old:
+            _check_base(tree, old_root)
+        body, leaf = _leaf(entry)
+        nodes, full = tree.append(leaf)
+        if nodes != entry.hashes:
+            raise LogForkedError(
+                f"event {entry.seq}: its body is not what the tree in the ledger was made of", REMEDY
+            )
+        long = body_file(body) if entry.seq >= old else None
+        for file in ([long] if long else []) + full:
+            put(file)
+    if new == old:
+        _check_base(tree, old_root)
+    for file in tree.partial(old):
+        put(file)
+    return tree.root()
+
+
+def _leaf(entry: LogEntry) -> tuple[bytes, bytes]:
+    if entry.body is None or entry.hashes is None:
+        table = "custody_events" if entry.body is None else "merkle_nodes"
+        raise LogForkedError(f"event {entry.seq}: its row in table {table} is not there or cannot be read", REMEDY)
+    return entry.body, leaf_of(entry.body)
+
+
+def _check_base(tree: GrowingTiles, root: bytes) -> None:
+    if tree.root() != root:
+        raise LogForkedError(f"the ledger's first {tree.size} events are not those that were signed", REMEDY)
+
+
+def vkeys_file(keys: Sequence[str]) -> bytes:
+    """The verifier keys of a log, oldest first, one a line."""
+    return "".join(f"{key}\n" for key in dict.fromkeys(keys)).encode("utf-8")

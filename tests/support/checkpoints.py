@@ -1,0 +1,152 @@
+"""An archive with ledger, published log and key, for tests of the log's heads; and what anyone can check of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from archiver.adapters.files.durable import Disk
+from archiver.adapters.files.log_folder import LogFolder
+from archiver.adapters.files.store import FolderStore
+from archiver.adapters.ledger.database import SqlLedger, open_ledger
+from archiver.custody_key import FileSigner, create
+from archiver.domain.custody import DaemonStarted
+from archiver.domain.custody_upkeep import SourceSynced
+from archiver.log.checkpoint import Checkpoint, read_checkpoint
+from archiver.log.leaf import body_sha256
+from archiver.log.note import parse_key, signed_by
+from archiver.log.tiles import WIDTH, checkpoint_path, entries_of, entries_path, nodes_of, tile_path, tiles
+from archiver.log.tree import Frontier, Node, completed, leaf_hash, root_of
+from archiver.work.checkpoint import Checkpoints
+from tests.support.ledgers import ACTOR, START
+
+ORIGIN = "archive.example/custody"
+
+
+def ticking() -> Callable[[], datetime]:
+    """A clock that goes on by a second at each look."""
+    seconds = itertools.count()
+    return lambda: START + timedelta(seconds=next(seconds))
+
+
+@dataclass(frozen=True)
+class Stand:
+    """*url*: of a ledger that is there. ``key``: the configured key's file."""
+
+    url: str
+    archive: Path
+    key: Path
+    clock: Callable[[], datetime] = field(default_factory=ticking)
+
+    @property
+    def log(self) -> LogFolder:
+        return LogFolder(self.archive)
+
+    @property
+    def files(self) -> list[str]:
+        return list(self.log.files())
+
+    def open(self) -> SqlLedger:
+        return open_ledger(self.url, ACTOR)
+
+    def signer(self, key: Path | None = None) -> FileSigner:
+        return FileSigner(str(key or self.key), ORIGIN, {})
+
+    def vkey(self, key: Path | None = None) -> str:
+        return self.signer(key).key
+
+    def checkpoints(
+        self, ledger: SqlLedger, *, key: Path | None = None, origin: str = ORIGIN, disk: Disk | None = None
+    ) -> Checkpoints:
+        signer = FileSigner(str(key or self.key), origin, {})
+        return Checkpoints(ledger, LogFolder(self.archive, disk), signer, origin, self.clock)
+
+    def new_key(self, name: str = "new-key") -> Path:
+        create(self.archive.parent / name)
+        return self.archive.parent / name
+
+
+def make_stand(url: str, folder: Path) -> Stand:
+    """A stand over the ledger at *url*, with archive and key made below *folder*."""
+    FolderStore.create(folder / "archive")
+    create(folder / "custody-key")
+    return Stand(url, folder / "archive", folder / "custody-key")
+
+
+def note_events(ledger: SqlLedger, count: int, size: int = 0) -> None:
+    """Records *count* events; *size*: bytes that each body has at least."""
+    url = "file:///" + "x" * size
+    entries = [SourceSynced(at=START, source=f"s{n}", url=url, full_objects=n) for n in range(count)]
+    ledger.journal.record(entries)
+
+
+def note_one(ledger: SqlLedger, pid: int = 1) -> None:
+    ledger.journal.record([DaemonStarted(at=START, pid=pid, configuration_sha256="0" * 64)])
+
+
+def check_published(archive: Path, keys: Sequence[str], ledger: SqlLedger | None = None) -> list[Checkpoint]:
+    """Recomputes everything published from the entries alone, and answers the heads, smallest first.
+
+    *keys*: verifier keys, oldest first; each head must be signed by one. Every file must be one that belongs there,
+    and nothing may be missing. With *ledger* its rows must be the same.
+    """
+    log = LogFolder(archive)
+    files = set(log.files())
+    head, note = read_checkpoint(log.read("checkpoint") or b"")
+    leaves: list[bytes] = []
+    seen = {"checkpoint", "vkeys"}
+    for index in range(-(-head.size // WIDTH)):
+        path = entries_path(index, min(WIDTH, head.size - index * WIDTH))
+        leaves += entries_of(log.read(path) or b"")
+        seen.add(path)
+    assert len(leaves) == head.size
+    tree = Frontier()
+    nodes: dict[Node, bytes] = {}
+    for seq, leaf in enumerate(leaves):
+        for level, hash_ in enumerate(tree.append(leaf_hash(leaf))):
+            nodes[level, seq >> level] = hash_
+    for tile in tiles(head.size):
+        path = tile_path(tile.level, tile.index, tile.width)
+        assert log.read(path) == b"".join(nodes[node] for node in nodes_of(tile)), path
+        seen.add(path)
+    for leaf in leaves:
+        digest = body_sha256(leaf)
+        if digest is not None:
+            assert log.read(f"bodies/{digest}.json") is not None
+            seen.add(f"bodies/{digest}.json")
+    heads = []
+    for path in sorted(path for path in files if path.startswith("checkpoints/")):
+        one, one_note = read_checkpoint(log.read(path) or b"")
+        assert one.root == root_of(one.size, lambda wanted: {node: nodes[node] for node in wanted})
+        assert one.origin == ORIGIN
+        assert any(signed_by(one_note, parse_key(key)) for key in keys), path
+        heads.append(one)
+        seen.add(path)
+    assert heads[-1] == head
+    assert read_checkpoint(log.read(checkpoint_path(head.size)) or b"")[1].text == note.text
+    assert log.read("vkeys") == "".join(f"{key}\n" for key in keys).encode()
+    partial = {path for path in files - seen if ".p/" in path}
+    for path in partial:  # of smaller heads, while the full one is not there
+        assert path.partition(".p/")[0] not in files, path
+    assert files - seen - partial == set()
+    if ledger is not None:
+        _check_rows(ledger, head, leaves, heads, keys)
+    return heads
+
+
+def _check_rows(
+    ledger: SqlLedger, head: Checkpoint, leaves: list[bytes], heads: list[Checkpoint], keys: Sequence[str]
+) -> None:
+    tree = Frontier()
+    for entry, leaf in zip(ledger.log.entries(0, head.size), leaves, strict=True):
+        made = tree.append(leaf_hash(leaf))
+        assert entry.hashes == b"".join(made)
+        assert len(made) == completed(entry.seq)
+    rows = list(ledger.log.checkpoints())
+    assert [read_checkpoint(row.note.encode())[0] for row in rows] == heads
+    announced = [seq + 1 for seq, _ in ledger.log.of_kind("checkpoint_begun")]
+    assert announced == [row.size for row in rows]
+    assert list(dict.fromkeys(key.key for key in ledger.log.keys())) == list(keys)  # noqa: SIM118 - a method of ours
