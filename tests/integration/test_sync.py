@@ -54,7 +54,8 @@ def test_a_bucket_is_archived_whole_and_answered_as_the_contract_says(home, key,
     again = home.run("sync", "--json", status=0).json
     assert (again["discovered"], again["archived"], again["unchanged"], again["items"]) == (2, 0, 2, [])
     assert home.archived() == delivered
-    assert home.kinds() == ["ledger_migrated", "key_harvested", "evidence_acquired", "evidence_acquired"]
+    acquired = ["key_harvested", "evidence_acquired", "evidence_acquired"]
+    assert home.kinds() == ["ledger_migrated", *acquired, "source_synced", "source_synced"]
 
 
 def test_keys_are_asked_for_where_none_is_held(home, key, aws):
@@ -168,7 +169,7 @@ def test_one_key_missing_is_indeterminate_and_later_judged_when_it_came(home, ke
     assert [item["verdict"] for item in answer["items"]] == ["verified"], "what this pass judged is told"
     answer = home.run("sync", "--json", status=0).json
     assert (answer["verified"], answer["items"]) == (0, [])
-    assert home.kinds()[-1] == "evidence_verified"
+    assert home.kinds()[-3:] == ["source_synced", "evidence_verified", "source_synced"]
     assert len(home.alerts()) == 1
 
 

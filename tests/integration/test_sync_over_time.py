@@ -117,8 +117,26 @@ def test_the_same_bytes_written_again_are_unchanged(home, key, bucket):
     bucket.put_delivery(prefix, files)
     answer = sync(home)
     assert counts(answer, "archived", "unchanged", "failed") == (0, 1, 0)
-    assert home.kinds() == events
+    assert home.kinds()[len(events) :] in (["source_synced"], ["delivery_noted", "source_synced"]), "times are in seconds"
     assert home.alerts() == []
+
+
+def test_a_pass_that_finds_nothing_new_is_all_that_is_recorded_of_it(home, key, bucket):
+    whole, added, gone, partly, pending = (home.sample(key, files=2) for _ in range(5))
+    for prefix, files in (whole, added, gone, partly):
+        bucket.put_delivery(prefix, files)
+    bucket.put(pending[0] + "result_1.csv.gz", b"?")
+    sync(home)
+    bucket.put(added[0] + "later.txt", b"?")
+    bucket.delete(partly[0] + "result_2.csv.gz")
+    for name in gone[1]:
+        bucket.delete(gone[0] + name)
+    sync(home)
+    events = home.kinds()
+    assert [events.count(kind) for kind in ("delivery_seen", "source_observed", "alert_raised")] == [1, 3, 3]
+    for passes in (1, 2):
+        assert counts(sync(home), "archived", "pending", "gone") == (0, 1, 0)
+        assert home.kinds() == events + ["source_synced"] * passes
 
 
 def test_touched_files_of_a_folder_are_unchanged(home, key):
@@ -128,7 +146,12 @@ def test_touched_files_of_a_folder_are_unchanged(home, key):
     sync(home)
     for path in folder.iterdir():
         os.utime(path, (1, 1))
+    events = home.kinds()
     assert counts(sync(home), "archived", "unchanged") == (0, 1)
+    events += ["delivery_noted", "source_synced"]
+    assert home.kinds() == events
+    assert counts(sync(home), "archived", "unchanged") == (0, 1)
+    assert home.kinds() == [*events, "source_synced"], "what is noted is no news at the next pass"
     assert "@r2" not in "".join(home.archived())
 
 

@@ -106,9 +106,9 @@ def test_items_are_judged_again_as_soon_as_their_key_is_held(site: Site, app: Ap
     site.deliver()
     done(jobs.sync, app)
     assert site.verdicts() == ["indeterminate"]
-    events = len(site.kinds())
+    events = site.kinds()
     done(jobs.sync, app)
-    assert len(site.kinds()) == events, "without a key nothing is judged and nothing recorded"
+    assert site.kinds() == [*events, "source_synced"], "without a key nothing is judged"
     site.import_key()
     again = done(jobs.sync, app)[-1]
     assert (again["event"], again["verified"]) == ("judged with keys that have come", 1)
