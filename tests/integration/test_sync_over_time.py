@@ -117,7 +117,9 @@ def test_the_same_bytes_written_again_are_unchanged(home, key, bucket):
     bucket.put_delivery(prefix, files)
     answer = sync(home)
     assert counts(answer, "archived", "unchanged", "failed") == (0, 1, 0)
-    assert home.kinds()[len(events) :] in (["source_synced"], ["delivery_noted", "source_synced"]), "times are in seconds"
+    assert home.kinds()[len(events) :] in (["source_synced"], ["delivery_noted", "source_synced"]), (
+        "times are in seconds"
+    )
     assert home.alerts() == []
 
 
