@@ -78,9 +78,9 @@ class Frontier:
         self.size += 1
         return done
 
-    def root(self) -> bytes:
-        """The root of the tree as it is now."""
-        return _folded(self._peaks)
+    def root(self, *after: bytes) -> bytes:
+        """The root of the tree as it is now, or once complete subtrees follow whose hashes *after* are."""
+        return _folded([*self._peaks, *after])
 
 
 def _folded(hashes: Sequence[bytes]) -> bytes:

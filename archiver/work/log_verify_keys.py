@@ -1,0 +1,192 @@
+"""The log's keys, for ``ledger verify``: which there are, which must have signed a head, and who vouches for them.
+
+Trust begins outside of the ledger: with the keys that the configuration or a paper names. A key that signed the same
+head as a trusted one, as the ledger says it did when it was adopted, is vouched for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from archiver.domain.log_records import AdoptedKey
+from archiver.domain.text import printable
+from archiver.errors import LedgerError, MediumError
+from archiver.log.note import Note, VerifierKey, parse_key, signed_by
+from archiver.log_ports import CustodyLog, PublishedLog
+from archiver.work.log_verify_report import Findings, is_forged
+
+VKEYS: Final = "vkeys"
+"""The file of verifier keys below the log folder."""
+
+_TABLE: Final = "log_keys"
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """A key of the log: the entry *seq* adopted it. ``vouched``: the key before signs the next head, too."""
+
+    seq: int
+    key: VerifierKey
+    vouched: bool
+
+
+@dataclass
+class LogKeys:
+    """The log's keys, oldest first. ``trusted``: those that the world outside vouches for, of this log or not.
+
+    ``listed``: the lines of the published list, None where it cannot be had.
+    """
+
+    keys: Sequence[LogKey]
+    trusted: Sequence[VerifierKey]
+    listed: Sequence[str] | None
+    _vouching: set[int] = field(default_factory=set)
+
+    def signer(self, note: Note) -> VerifierKey | None:
+        """Some key of the log, or a trusted one, that signed *note*."""
+        known = [*(key.key for key in reversed(self.keys)), *self.trusted]
+        return next((key for key in known if signed_by(note, key)), None)
+
+    def complaint(self, note: Note, size: int, before: int) -> str | None:
+        """What is wrong with the signatures of the head of *size* leaves, the one after that of *before* leaves.
+
+        It must be signed with the newest key that it covers, and by the key before each that it is the first to
+        cover and that is said to be vouched for.
+        """
+        covered = [number for number, key in enumerate(self.keys) if key.seq < size]
+        if not covered:
+            return None if self.signer(note) else "it is not signed with any key of the log"
+        wrong = self._complaint(note, self.keys[covered[-1]].key)
+        if wrong is not None:
+            return wrong
+        for number in covered:
+            if number and self.keys[number].seq >= before and self.keys[number].vouched:
+                wrong = self._complaint(note, self.keys[number - 1].key)
+                if wrong is not None:
+                    return f"{wrong}, which was to vouch for the one after it"
+                if signed_by(note, self.keys[number].key):
+                    self._vouching.add(number)
+        return None
+
+    def _complaint(self, note: Note, key: VerifierKey) -> str | None:
+        holds = signed_by(note, key)
+        if holds:
+            return None
+        return (
+            f"its signature by {_shown(key)} does not hold"
+            if holds is False
+            else f"it is not signed by {_shown(key)}"
+        )
+
+    def judge(self, findings: Findings) -> None:
+        """Tells each key that nobody vouches for. To be called when all heads were looked at."""
+        trusted = {number for number, key in enumerate(self.keys) if key.key in self.trusted}
+        links = sorted(self._vouching)
+        for number in links:
+            if number - 1 in trusted:
+                trusted.add(number)
+        for number in reversed(links):
+            if number in trusted:
+                trusted.add(number - 1)
+        for number, key in enumerate(self.keys):
+            if number in trusted:
+                continue
+            if number == len(self.keys) - 1:
+                findings.add(
+                    "key_replaced",
+                    f"the log's newest key {_shown(key.key)} is neither the configured one nor trusted",
+                    key.seq,
+                    _TABLE,
+                )
+            else:
+                findings.add(
+                    "key_unvouched",
+                    f"the log's key {_shown(key.key)} is neither trusted nor vouched for by a later one",
+                    key.seq,
+                    _TABLE,
+                )
+
+    def check_list(self, newest: int, findings: Findings) -> None:
+        """Holds the published list against the keys. One that no head (*newest*: leaves) covers may be missing."""
+        wanted = [str(key.key) for key in self.keys]
+        needed = sum(key.seq < newest for key in self.keys)
+        listed = self.listed
+        if listed is None or (list(listed) == wanted[: len(listed)] and len(listed) >= needed):
+            return
+        number = next((n for n, pair in enumerate(zip(listed, wanted, strict=False)) if pair[0] != pair[1]), None)
+        if number is not None:
+            line = printable(listed[number], 200)
+            detail = (
+                f"line {number + 1} of the published verifier keys is {line!r}, the log's key is {wanted[number]}"
+            )
+        else:
+            detail = f"{len(listed)} verifier keys are published, and the log has {len(wanted)}"
+        findings.add("key_replaced", detail, None, VKEYS)
+
+
+def keys_of(log: CustodyLog, published: PublishedLog | None, trusted: Sequence[str], findings: Findings) -> LogKeys:
+    """The keys of *log* as most of its witnesses have them: events, table, and the published list."""
+    told = _from_events(log, findings)
+    rows = _from_table(log, findings)
+    listed = _listed(published, findings) if published is not None else None
+    keys = []
+    for number, seq in enumerate(sorted({*told, *rows})):
+        held = [one.key for one in (told.get(seq), rows.get(seq)) if one is not None]
+        if listed is not None and number < len(listed):
+            held.append(listed[number])
+        text = max(held, key=held.count)
+        chosen = next((one for one in (told.get(seq), rows.get(seq)) if one is not None and one.key == text), None)
+        vouched = chosen.vouched if chosen is not None else False
+        try:
+            keys.append(LogKey(seq, parse_key(text), vouched))
+        except ValueError as error:
+            findings.add("key_replaced", f"the log's key in entry {seq} is none: {error}", seq, _TABLE)
+    return LogKeys(keys, [parse_key(text) for text in dict.fromkeys(trusted)], listed)
+
+
+def _from_events(log: CustodyLog, findings: Findings) -> Mapping[int, AdoptedKey]:
+    try:
+        return {key.seq: key for key in _adopted(log)}
+    except LedgerError as error:
+        findings.unread(error, "custody_events")
+        return {}
+
+
+def _adopted(log: CustodyLog) -> Iterator[AdoptedKey]:
+    """Those that can be read: one that cannot is an event that was altered, and told as such elsewhere."""
+    for seq, body in log.of_kind("log_key_adopted"):
+        try:
+            told = json.loads(body)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(told, dict) and isinstance(told.get("key"), str):
+            yield AdoptedKey(seq, told["key"], None, told.get("vouched") is True)
+
+
+def _from_table(log: CustodyLog, findings: Findings) -> Mapping[int, AdoptedKey]:
+    try:
+        rows = log.keys()
+        return {row.seq: row for row in rows}
+    except LedgerError as error:
+        findings.unread(error, _TABLE)
+        return {}
+
+
+def _listed(published: PublishedLog, findings: Findings) -> Sequence[str] | None:
+    """The lines of the published list; None where there is none to be read."""
+    try:
+        data = published.read(VKEYS)
+    except MediumError as error:
+        if is_forged(error):
+            findings.add("key_replaced", str(error), None, VKEYS)
+        else:
+            findings.unread(error, VKEYS)
+        return None
+    return None if data is None else data.decode("utf-8", "replace").splitlines()
+
+
+def _shown(key: VerifierKey) -> str:
+    return printable(f"{key.name}+{key.id.hex()}", 300)
