@@ -119,7 +119,6 @@ class TsaServer:
         self.asked: list[bytes] = []
         self.sends_root = False
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -201,6 +200,7 @@ ess_cert_id_alg = sha256
 def by_openssl(request: bytes, held: Authority, folder: Path, sends_root: bool) -> bytes:
     """What ``openssl ts -reply`` answers."""
     above = [*held.chain[1:], *([held.root] if sends_root else [])]
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "tsa.pem").write_bytes(held.stamping.pem)
     key = held.stamping.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "tsa.key").write_bytes(key)

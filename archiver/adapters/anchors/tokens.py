@@ -7,6 +7,7 @@ revoked is not looked at: that cannot be told without a network, nor years later
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -27,6 +28,9 @@ _CA_FILE_BYTES: Final = 4 * 1024 * 1024
 _SHA256: Final = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.1")
 _GRANTED: Final = 0
 _GRANTED_WITH_CHANGES: Final = 1
+
+_CAUSE: Final = re.compile(r'"Verify error: ([^"]{1,200})"')
+"""What OpenSSL has against a certificate, inside of what it says of where in its sources it found that."""
 
 _MALFORMED: Final = (
     ValueError,
@@ -88,7 +92,9 @@ def check_stamp(response: bytes, digest: bytes, trust: Trust, nonce: int | None)
         rfc3161.VerifierBuilder(roots=list(trust.certificates)).build().verify(decoded, digest)
         ends = _signer(decoded).not_valid_after_utc
     except (rfc3161.VerificationError, *_MALFORMED) as error:
-        raise AnchorError(f"the time stamp does not hold: {printable(str(error), 300)}") from error
+        cause = _CAUSE.search(str(error))
+        why = printable(cause[1] if cause else str(error), 300)
+        raise AnchorError(f"the time stamp does not hold: {why}") from error
     return Stamp(at.astimezone(UTC).replace(microsecond=0), ends)
 
 

@@ -30,7 +30,7 @@ _CONNECT_SECONDS: Final = 5
 _SILENCE_SECONDS: Final = 10
 """Longest wait for the next bytes."""
 
-_WHOLE_SECONDS: Final = 20
+WHOLE_SECONDS: Final = 20
 """Longest time from the connection to the last byte: a byte now and then keeps nobody waiting."""
 
 _PIECE: Final = 64 * 1024
@@ -65,7 +65,7 @@ def failed(answer: Answer, url: str) -> AnchorError:
 
 
 def _ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str], most: int) -> Answer:
-    started = _Deadline(_WHOLE_SECONDS)
+    started = _Deadline(WHOLE_SECONDS)
     sent = {"User-Agent": f"cloudtrail-evidence-archiver/{__version__}", "Accept-Encoding": "identity", **headers}
     try:
         with started, _pools(url, started) as pools:
@@ -85,7 +85,7 @@ def _ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str], 
                 response.close()
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         if started.over:
-            raise AnchorError(f"{_shown(url)} did not answer within {_WHOLE_SECONDS} s") from error
+            raise AnchorError(f"{_shown(url)} did not answer within {WHOLE_SECONDS} s") from error
         raise AnchorError(
             f"{_shown(url)} cannot be asked: {printable(str(error) or type(error).__name__, 300)}",
             "check the network, the address, and HTTPS_PROXY if one is needed",
