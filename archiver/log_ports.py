@@ -75,12 +75,16 @@ class CustodyLog(Protocol):
         ...
 
     def guards(self) -> Sequence[Problem]:
-        """Triggers that keep history append-only and are not as the schema made them (kind ``guard_missing``)."""
+        """Triggers that keep history append-only and are not as the schema made them (kind ``guard_missing``).
+
+        Also tables, indexes and foreign triggers that are not as it made them (``schema_altered``).
+        """
         ...
 
     def check_rows(self, size: int) -> AbstractContextManager[RowCheck]:
-        """Holds every row of every table against the custody events below *size*, and tells each disagreement.
+        """Holds every row of every table against the custody events, and tells each disagreement.
 
+        Against those below *size* and any that were recorded since: what changes in tables speaks of these too.
         Looked at: each event's own columns and form (JSON, canonical), and every table but ``merkle_nodes``,
         ``checkpoints`` and the bodies' hashes, which are the tree's to tell. Work begins on entering, in other
         processes where that helps.

@@ -69,9 +69,13 @@ _CHECKS = (
 
 @dataclass(frozen=True)
 class Mix:
-    """How often each kind comes, by the names of :class:`_Teller`'s methods. What is not named does not come."""
+    """How often each kind comes, by the names of :class:`_Teller`'s methods. What is not named does not come.
+
+    ``hostile``: which part of the names is.
+    """
 
     weights: dict[str, float]
+    hostile: float = 0.1
 
     @staticmethod
     def of_all() -> Mix:
@@ -83,20 +87,20 @@ class Mix:
         """*items* acquired in the course of *events*, nearly all others audits, and now and then something else."""
         share = items / max(events, 1)
         others = dict.fromkeys(_Teller.kinds(), 0.0002)
-        return Mix(others | {"acquired": share, "verified": max(0.01, 0.99 - share)})
+        return Mix(others | {"acquired": share, "verified": max(0.01, 0.99 - share)}, 0.002)
 
 
 def fill(ledger: SqlLedger, seed: int, events: int, mix: Mix | None = None, batch: int = 50) -> None:
     """Records a history of *events* events in *ledger*, *batch* a transaction."""
-    teller = _Teller(random.Random(seed), ledger.log.size())
-    entries = islice(teller.tell(mix or Mix.of_all()), events)
+    teller = _Teller(random.Random(seed), ledger.log.size(), mix or Mix.of_all())
+    entries = islice(teller.tell(), events)
     while several := list(islice(entries, batch)):
         ledger.journal.record(several)
 
 
 def history(seed: int, events: int, first: int = 1, mix: Mix | None = None) -> list[Entry]:
     """The entries that :func:`fill` records in a ledger that has *first* events."""
-    return list(islice(_Teller(random.Random(seed), first).tell(mix or Mix.of_all()), events))
+    return list(islice(_Teller(random.Random(seed), first, mix or Mix.of_all()).tell(), events))
 
 
 @dataclass
@@ -105,6 +109,7 @@ class _Teller:
 
     rng: random.Random
     seq: int
+    mix: Mix
     now: datetime = START
     items: list[Evidence] = field(default_factory=list)
     keys: list[PublicKey] = field(default_factory=list)
@@ -118,9 +123,9 @@ class _Teller:
         """The names of what can happen."""
         return [name for name in vars(_Teller) if not name.startswith("_") and name not in ("kinds", "tell", *_DATA)]
 
-    def tell(self, mix: Mix) -> Iterator[Entry]:
+    def tell(self) -> Iterator[Entry]:
         """Entries without end. One that cannot happen yet gives way to an acquisition."""
-        names, weights = list(mix.weights), list(mix.weights.values())
+        names, weights = list(self.mix.weights), list(self.mix.weights.values())
         opening = ["started", "key_adopted", "harvested", "harvested", "acquired"]
         while True:
             name = opening.pop(0) if opening else self.rng.choices(names, weights)[0]
@@ -309,7 +314,7 @@ class _Teller:
         names = ["result_sign.json", *(f"result_{n}.csv.gz" for n in range(1, self.rng.randrange(1, 4) + 1))]
         files = tuple(self._file(name, prefix, position) for position, name in enumerate(names))
         if self._chance(0.05):
-            files += (self._file(self._name("stray", 0.5), prefix, 99),)
+            files += (self._file(self._name("stray"), prefix, 99),)
         return Evidence(
             id=evidence_id(source, prefix, [(file.name, file.sha256) for file in files]),
             source=source,
@@ -340,11 +345,11 @@ class _Teller:
             last_modified=self.rng.choice((None, self.now - timedelta(hours=2), START)),
             request_id=self._hex(16).upper(),
             request_id_2=None,
-            clock_offset_ms=2**54 if self._chance(0.01) else self.rng.choice((None, 0, -12)),
+            clock_offset_ms=2**54 if self._chance(self.mix.hostile / 4) else self.rng.choice((None, 0, -12)),
             encryption="aws:kms",
         )
         listed = sha256 if role is FileRole.RESULT else None
-        size = self.rng.choice((0, 1, 123_456, 2**40, 2**53 + 1)) if role is FileRole.UNLISTED else 2_345_678
+        size = self.rng.choice((0, 1, 123_456, 2**53 + 1)) if role is FileRole.UNLISTED else 2_345_678
         return EvidenceFile(name, role, f"archived/{prefix}{name}", size, sha256, listed, origin)
 
     def _judgement(self, files: int) -> Judgement:
@@ -353,11 +358,11 @@ class _Teller:
         findings = self.rng.sample(list(Finding), 1) if self._chance(0.1) else ()
         result = CheckResult.PASS if good else CheckResult.FAIL
         checks = [Check(of, result, said.format(files, files)) for of, said in _CHECKS]
-        checks += [Check(finding, CheckResult.FAIL, self._name("noticed", 0.3)) for finding in findings]
+        checks += [Check(finding, CheckResult.FAIL, self._name("noticed")) for finding in findings]
         digest = self._hex(64)
         results = [FileResult("result_1.csv.gz", 2_345_678, digest, digest, digest if good else None)]
         if not good:
-            results.append(FileResult(self._name("gone", 0.3), None, None, None, None))
+            results.append(FileResult(self._name("gone"), None, None, None, None))
         return judgement(reasons, findings, checks, results)
 
     def _key(self, keep: bool = True) -> PublicKey:
@@ -374,10 +379,11 @@ class _Teller:
         return f"{lead}AWSLogs/111122223333/CloudTrail-Lake/Query/2026/01/01/{self._next():08x}-{self._hex(27)}/"
 
     def _source(self) -> str:
-        return self.rng.choices(_SOURCES, (8, 2, 0.3))[0]
+        return self.rng.choices(_SOURCES, (8, 2, 2 * self.mix.hostile))[0]
 
-    def _name(self, plain: str, hostile: float = 0.05) -> str:
-        return plain + "".join(self.rng.sample(HOSTILE, 3)) if self._chance(hostile) else plain
+    def _name(self, plain: str) -> str:
+        hostile = self._chance(self.mix.hostile)
+        return plain + "".join(self.rng.sample(HOSTILE, 3)) if hostile else plain
 
     def _hex(self, digits: int) -> str:
         return f"{self.rng.getrandbits(4 * digits):0{digits}x}"

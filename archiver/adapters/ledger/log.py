@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
+from archiver.adapters.ledger.check import check_rows
+from archiver.adapters.ledger.check_guards import guards
 from archiver.adapters.ledger.connection import Database
 from archiver.adapters.ledger.rows import RESTORE, plain_number, reading
 from archiver.adapters.ledger.statements import put, rows_of
 from archiver.adapters.ledger.stored import plain_moment, plain_text, plain_time, stored_text
 from archiver.adapters.ledger.tables import anchors, checkpoints, custody_events, log_keys, merkle_nodes
 from archiver.adapters.ledger.tree_rows import size_of, stored_hashes
-from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, StoredCheckpoint
+from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint
 from archiver.errors import LedgerError
+from archiver.log_ports import RowCheck
 
 Value = TypeVar("Value")
 
@@ -137,6 +141,14 @@ class SqlLog:
             statement = statement.where(anchors.c.size == size)
         for row in self._pages(statement, anchors.c.seq):
             yield _told("anchors", "seq", row, _anchor_of)
+
+    def guards(self) -> Sequence[Problem]:
+        """See ``log_ports.CustodyLog``."""
+        return guards(self._database)
+
+    def check_rows(self, size: int) -> AbstractContextManager[RowCheck]:
+        """See ``log_ports.CustodyLog``."""
+        return check_rows(self._database, size)
 
     def _pages(
         self, statement: sa.Select[Any], key: sa.ColumnElement[int], after: int | None = None

@@ -1,0 +1,169 @@
+"""What rows should say, gathered from the events: tables in a temporary database, so that memory stays flat.
+
+SQLite keeps it in memory up to a bound, then in an unnamed file that goes with the process.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import StaticPool
+
+from archiver.adapters.ledger.stored import stored_list
+from archiver.adapters.ledger.tables import alerts, deliveries, evidence_state, keys, sources
+from archiver.domain.verdict import Finding, Reason
+
+Row = tuple[Any, ...]
+
+_CACHE_KIB: Final = 48 * 1024
+
+BITS: Final = {finding.value: 1 << number for number, finding in enumerate(Finding)}
+"""A set of findings as a number: one bit each, in the order of the enum."""
+
+ALL_FINDINGS: Final = (1 << len(BITS)) - 1
+
+_ITEMS: Final = """
+CREATE TABLE items (
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, acquired INTEGER, acquired_at TEXT, size INTEGER,
+  judged INTEGER, verdict TEXT, reasons TEXT, kept INTEGER, findings INTEGER, audited_at TEXT, next_audit_at TEXT
+)
+"""
+"""One row an item. ``findings`` as bits; ``kept``: those of the findings before that still stand."""
+
+_STATES: Final = f"""
+CREATE VIEW {evidence_state.name} AS
+SELECT number, id AS evidence_id, judged AS judged_seq, verdict, reasons, finding_list(findings) AS findings,
+  audited_at AS last_audited_at, next_audit_at,
+  instr(reasons, '"{Reason.KEY_UNAVAILABLE.value}"') > 0 AS awaiting_key,
+  acquired_at, size
+FROM items WHERE acquired IS NOT NULL
+"""  # noqa: S608 - our own names
+
+_PLACES: Final = "CREATE TABLE evidence (id TEXT PRIMARY KEY, source TEXT, prefix TEXT)"
+"""Of which delivery an item is; only for items that an entry about the source names."""
+
+_FOLD: Final = """
+INSERT INTO items
+  (id, acquired, acquired_at, size, judged, verdict, reasons, kept, findings, audited_at, next_audit_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+  acquired = coalesce(acquired, excluded.acquired), acquired_at = coalesce(acquired_at, excluded.acquired_at),
+  size = coalesce(size, excluded.size), findings = (findings & excluded.kept) | excluded.findings,
+  judged = coalesce(excluded.judged, judged), verdict = coalesce(excluded.verdict, verdict),
+  reasons = coalesce(excluded.reasons, reasons), next_audit_at = coalesce(excluded.next_audit_at, next_audit_at),
+  audited_at = CASE WHEN excluded.judged IS NULL THEN audited_at ELSE excluded.audited_at END
+"""
+
+_ACQUIRED: Final = """
+INSERT INTO deliveries (source, prefix_sha256, prefix, listing_digest, first_seen_at, evidence_id, revision, gone)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0)
+ON CONFLICT (source, prefix_sha256) DO UPDATE SET listing_digest = excluded.listing_digest,
+  evidence_id = excluded.evidence_id, revision = excluded.revision, gone = 0
+WHERE revision <= excluded.revision
+"""
+"""As ``projection_upkeep`` takes an acquisition: first sight stays, and so does a later revision."""
+
+
+class Scratch:
+    """The temporary database. ``connection``: for what writes through SQLAlchemy."""
+
+    def __init__(self, raw: sqlite3.Connection, connection: Connection) -> None:
+        self._raw = raw
+        self.connection = connection
+        self._seen: dict[str, bytearray] = {}
+
+    def fold_items(self, rows: Sequence[Row]) -> None:
+        """Adds what later events say of items to what earlier ones said; columns as in the statement."""
+        self._raw.executemany(_FOLD, rows)
+
+    def put_acquired(self, rows: Sequence[Row]) -> None:
+        """Deliveries that were archived, in their order."""
+        self._raw.executemany(_ACQUIRED, rows)
+
+    def put_key(self, row: Row) -> None:
+        """A key: the first of a name stands."""
+        self._raw.execute("INSERT OR IGNORE INTO keys (sha256, fingerprint, der) VALUES (?, ?, ?)", row)
+
+    def put_place(self, item: str, source: str, prefix: str) -> None:
+        """Of which delivery *item* is."""
+        self._raw.execute("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?)", (item, source, prefix))
+
+    def acquired_by(self, items: Sequence[str]) -> dict[str, int]:
+        """The events that acquired *items*, of those that any did."""
+        sql = "SELECT id, acquired FROM items WHERE id IN (SELECT value FROM json_each(?)) AND acquired IS NOT NULL"
+        return dict(self._raw.execute(sql, (json.dumps(items),)).fetchall())
+
+    def never_acquired(self) -> Iterator[tuple[int | None, str]]:
+        """(last judging event, item) of items that events tell of, and none acquired."""
+        yield from self._raw.execute("SELECT judged, id FROM items WHERE acquired IS NULL")
+
+    def expected(self, table: sa.Table, keys_wanted: Sequence[Row]) -> dict[Row, tuple[int, Row]]:
+        """For each of *keys_wanted* that *table* should have: the number of the row here, and the row."""
+        primary = [column.name for column in table.primary_key]
+        found = " AND ".join(f"t.{name} = json_extract(k.value, '$[{at}]')" for at, name in enumerate(primary))
+        columns = ", ".join(f"t.{column.name}" for column in table.columns)
+        sql = f"SELECT t.number, {columns} FROM json_each(?) AS k CROSS JOIN {table.name} AS t ON {found}"  # noqa: S608
+        at = [index for index, column in enumerate(table.columns, 1) if column.primary_key]
+        rows = self._raw.execute(sql, (json.dumps(keys_wanted),)).fetchall()
+        return {tuple(row[index] for index in at): (row[0], row[1:]) for row in rows}
+
+    def see(self, table: sa.Table, number: int) -> bool:
+        """Marks the row *number* here as found in the ledger; False where it was found before."""
+        seen = self._seen.setdefault(table.name, bytearray())
+        if number >= len(seen):
+            seen.extend(bytes(number + 1 - len(seen) + 4096))
+        first = not seen[number]
+        seen[number] = 1
+        return first
+
+    def unseen(self, table: sa.Table) -> Iterator[Row]:
+        """The rows that *table* should have, and that were not seen."""
+        seen = self._seen.get(table.name, bytearray())
+        columns = ", ".join(column.name for column in table.columns)
+        for number, *row in self._raw.execute(f"SELECT number, {columns} FROM {table.name}"):  # noqa: S608
+            if number >= len(seen) or not seen[number]:
+                yield tuple(row)
+
+
+@contextmanager
+def scratch() -> Iterator[Scratch]:
+    """A temporary database, gone when left."""
+    raw = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    engine = sa.create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
+    try:
+        for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
+            raw.execute(f"PRAGMA {setting}")
+        raw.create_function("finding_list", 1, _finding_list, deterministic=True)
+        raw.execute("BEGIN")
+        for table in (sources, deliveries, alerts, keys):
+            raw.execute(_table_like(table))
+        for statement in (_ITEMS, _STATES, _PLACES):
+            raw.execute(statement)
+        with engine.connect() as connection:
+            yield Scratch(raw, connection)
+    finally:
+        engine.dispose()
+        raw.close()
+
+
+def _table_like(table: sa.Table) -> str:
+    """Columns and key of *table*, without what else the ledger asks of its rows: forged events may break it."""
+    columns = ", ".join(f"{column.name} {_affinity(column)}" for column in table.columns)
+    key = ", ".join(column.name for column in table.primary_key)
+    return f"CREATE TABLE {table.name} (number INTEGER PRIMARY KEY, {columns}, UNIQUE ({key}))"
+
+
+def _affinity(column: sa.Column[Any]) -> str:
+    if isinstance(column.type, sa.LargeBinary):
+        return "BLOB"
+    return "INTEGER" if isinstance(column.type, sa.Integer | sa.Boolean) else "TEXT"
+
+
+def _finding_list(bits: int) -> str:
+    return stored_list([value for value, bit in BITS.items() if bits & bit])

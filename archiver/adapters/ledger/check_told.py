@@ -1,0 +1,69 @@
+"""How a row and the event that made it differ, as problems: where, which columns, and both values."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from archiver.domain.log_records import Problem
+from archiver.domain.text import printable
+
+_MOST_COLUMNS: Final = 8
+_SHOWN: Final = 100
+
+Row = tuple[Any, ...]
+
+
+def names(table: sa.Table) -> list[str]:
+    """The columns of *table*, in their order."""
+    return [column.name for column in table.columns]
+
+
+def key_of(table: sa.Table, row: Row) -> Row:
+    """The primary key in *row*, which has all columns of *table*."""
+    return tuple(value for column, value in zip(table.columns, row, strict=True) if column.primary_key)
+
+
+def is_same(expected: Row, found: Row) -> bool:
+    """True for equal values of equal kinds: 1 and true are the same in a column, 1 and 1.0 are not."""
+    return expected == found and not any(isinstance(value, float) for value in found)
+
+
+def altered(table: sa.Table, expected: Row, found: Row, seq: int | None) -> Problem:
+    """*found* stands where events say *expected*; the last one of them is *seq*."""
+    differing = [
+        f"{column}: the row says {_shown(there)}, {_events(seq)} {_shown(wanted)}"
+        for column, wanted, there in zip(names(table), expected, found, strict=True)
+        if not is_same((wanted,), (there,))
+    ]
+    told = "; ".join(differing[:_MOST_COLUMNS])
+    more = f"; and {len(differing) - _MOST_COLUMNS} more" if len(differing) > _MOST_COLUMNS else ""
+    return Problem("row_altered", f"{table.name} {_key(table, expected)}: {told}{more}", seq, table.name)
+
+
+def missing(table: sa.Table, expected: Row, seq: int | None) -> Problem:
+    """There is no row where events say *expected*."""
+    said = "" if seq is None else f", which event {seq} made"
+    return Problem(
+        "row_missing", f"{table.name} {_key(table, expected)}: there is no such row{said}", seq, table.name
+    )
+
+
+def added(table: sa.Table, found: Row, why: str = "no event made it") -> Problem:
+    """*found* stands there, and no event says so."""
+    key = key_of(table, found)
+    number = next(iter(table.primary_key)).name in ("seq", "id") and isinstance(key[0], int)
+    return Problem("row_added", f"{table.name} {_key(table, found)}: {why}", key[0] if number else None, table.name)
+
+
+def _events(seq: int | None) -> str:
+    return "events say" if seq is None else f"event {seq} says"
+
+
+def _key(table: sa.Table, row: Row) -> str:
+    return ", ".join(_shown(value) for value in key_of(table, row))
+
+
+def _shown(value: Any) -> str:
+    return printable(repr(value), _SHOWN)
