@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from archiver import custody_key
@@ -13,14 +14,14 @@ from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import open_ledger
 from archiver.adapters.ledger.upgrade import upgrade
 from archiver.adapters.owner import make_folders, missing_folders
-from archiver.domain.custody import Actor, LedgerMigrated
+from archiver.domain.custody import Actor
 from archiver.errors import UsageError
+from archiver.log.note import ed25519_key
 from archiver.settings import Settings
 
-_KEY_REPLACED: Final = (
-    "a new signing key was made for an archive that has a history. If it had another key before, whatever was signed "
-    "with that one no longer proves itself against this one: put the old key back from a backup, or keep its public "
-    "key and tell those who rely on it of the change"
+_KEY_GONE: Final = (
+    "this ledger's log is signed with the key {key}, and there is none at {path}: put it back from a backup. No other"
+    " was made in its place; where it is lost for good: archiver ledger rotate-key --to {path} --lost"
 )
 
 
@@ -36,17 +37,14 @@ def provision(
     *warn* hears of what was made and should not have been missing. Raises StoreError, LedgerError, UsageError.
     What was made before stands; calling again makes the rest.
     """
-    lines = [*_archive(settings), *_ledger(settings, actor, now)]
-    key = _key(settings, environ)
-    if key and _has_history(settings, actor):
-        warn(_KEY_REPLACED)
-    return [*lines, *key]
+    return [*_archive(settings), *_ledger(settings, actor, now), *_key(settings, actor, environ, warn)]
 
 
-def _has_history(settings: Settings, actor: Actor) -> bool:
-    """True where the ledger holds more than its own making and upgrades."""
+def _log_key(settings: Settings, actor: Actor) -> str | None:
+    """The verifier key of the log, None where nothing was signed yet."""
     with closing(open_ledger(settings.ledger.dsn, actor)) as ledger:
-        return any(event.kind != LedgerMigrated.kind for event in ledger.evidence.events())
+        keys = ledger.log.keys()
+        return keys[-1].key if keys else None
 
 
 def _archive(settings: Settings) -> list[str]:
@@ -65,16 +63,24 @@ def _ledger(settings: Settings, actor: Actor, now: datetime) -> list[str]:
     return [f"ledger {settings.ledger.shown_url}: schema {result.before} is now {result.after}"]
 
 
-def _key(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+def _key(settings: Settings, actor: Actor, environ: Mapping[str, str], warn: Callable[[str], None]) -> list[str]:
     place = settings.custody.signing_key
     if not custody_key.is_file(place):
         return []
     path = custody_key.key_path(place, environ)
     if os.path.lexists(path):
         return []
+    used = _log_key(settings, actor)
+    if used is not None:
+        warn(_KEY_GONE.format(key=used, path=path))
+        return []
+    return [f"custody key {path} (log key: {make_key(path, settings.custody.origin)})"]
+
+
+def make_key(path: Path, origin: str) -> str:
+    """Makes a key at *path*, and the folders above it; its verifier key in the log *origin*. Raises UsageError."""
     try:
         make_folders(missing_folders(path.parent), 0o750)
     except OSError as error:
         raise UsageError(f"{path.parent}: the custody key's folder cannot be made: {error.strerror}") from error
-    public = custody_key.create(path)
-    return [f"custody key {path} (public: {public.hex()})"]
+    return str(ed25519_key(origin, custody_key.create(path)))

@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING, Final
 
 from archiver.actor import current_actor
 from archiver.adapters.files.folder_source import FolderSource
+from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.domain.custody import Actor
 from archiver.domain.evidence import Evidence
 from archiver.errors import BusyError, UsageError
+from archiver.log_ports import Anchorer, PublishedLog, Signer
 from archiver.ports import KeyAuthority, Ledger, Messenger, Progress, Source
 from archiver.settings import Settings, SourceSettings
 from archiver.source_access import source_access
+from archiver.wiring_anchors import anchorers
+from archiver.wiring_log import signer_of, trusted_keys_of
 from archiver.work.acquire import Acquirer
 from archiver.work.alerts import deliver
+from archiver.work.anchor import Anchors
 from archiver.work.audit import Audit
+from archiver.work.checkpoint import Checkpoints
 from archiver.work.fetch import Fetcher
 from archiver.work.import_ import Import
 from archiver.work.inspect import Inspector
@@ -174,6 +180,33 @@ class App:
                 return deliver(self.ledger.outbox, self.messenger(), utc_now)
         except BusyError:
             return 0, 0
+
+    @cached_property
+    def published(self) -> PublishedLog:
+        """The published log in the archive."""
+        return LogFolder(self.settings.archive.path)
+
+    def signer(self, place: str = "") -> Signer:
+        """The log's key, or the one at *place*."""
+        return signer_of(self.settings.custody, place)
+
+    def checkpoints(self) -> Checkpoints:
+        """The use case: signed heads of the log."""
+        origin = self.settings.custody.origin
+        return Checkpoints(self.ledger, self.published, self.signer(), origin, utc_now, self.stop.is_set)
+
+    def anchorers(self) -> list[Anchorer]:
+        """Who vouches for heads. Raises UsageError where a package is missing that one of them needs."""
+        return anchorers(self.settings, utc_now)
+
+    def anchors(self) -> Anchors:
+        """The use case: the newest head, vouched for. Raises as :meth:`anchorers`."""
+        renew_before = self.settings.anchors.renew_before
+        return Anchors(self.ledger, self.published, self.anchorers(), utc_now, renew_before)
+
+    def trusted_keys(self) -> list[str]:
+        """The log's verifier keys that the configuration vouches for. Raises SigningError where there are none."""
+        return trusted_keys_of(self.settings.custody)
 
     def close(self) -> None:
         """Ends the ledger's connections."""

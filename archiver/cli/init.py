@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archiver.cli.context import Cli, pass_cli
+from archiver.cli.log_head import sign_head_of
 from archiver.cli.output import say, warn
 from archiver.errors import UsageError
 
@@ -71,6 +72,7 @@ def command(cli: Cli, sources: Sequence[str], force: bool) -> None:
         _prepare_state(service)
     for line in provision(settings, current_actor(), datetime.now(UTC), cli.environ, warn):
         say(f"made {line}")
+    sign_head_of(cli, settings)
     _next_steps(target, has_sources=bool(sources))
 
 

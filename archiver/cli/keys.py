@@ -41,7 +41,7 @@ def command() -> None:
 @pass_cli
 def list_keys(cli: Cli, as_json: bool) -> int:
     """Show the keys that are held: fingerprint, Region, window, SHA-256, how obtained."""
-    with opened(cli) as app:
+    with opened(cli, records=False) as app:
         held = list(app.ledger.keys.all())
     if as_json:
         print_json({"keys": [_fields(key) for key in held]})
@@ -138,7 +138,7 @@ def export_keys(cli: Cli, file: str) -> int:
     """Write all keys that are held to FILE ("-": stdout), in the form that import and verify --keys read."""
     from archiver.key_files import key_list_bytes
 
-    with opened(cli) as app:
+    with opened(cli, records=False) as app:
         held = [h.key for h in app.ledger.keys.all()]
     data = key_list_bytes(held)
     if file == "-":

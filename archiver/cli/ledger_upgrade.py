@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from archiver.cli.context import Cli, pass_cli
+from archiver.cli.log_head import sign_head_of
 from archiver.cli.output import say, warn
 
 
@@ -23,6 +24,7 @@ def command(cli: Cli) -> int:
     made = provision(cli.settings(), current_actor(), datetime.now(UTC), cli.environ, warn)
     for line in made:
         say(f"made {line}")
+    sign_head_of(cli, cli.settings())
     if not made:
         say("nothing to do: ledger, archive and signing key are there and current")
     return 0

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from archiver.cli.context import Cli
+from archiver.cli.log_head import sign_head
 from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.output import answer, counted, note, say_verdict
 from archiver.domain.limits import MIB
@@ -23,8 +24,12 @@ _IN_MEMORY: Final = 4 * MIB
 
 
 @contextmanager
-def opened(cli: Cli) -> Iterator[App]:
-    """The use cases on the configured ledger and archive; what is to be told is told when the command ends."""
+def opened(cli: Cli, records: bool = True) -> Iterator[App]:
+    """The use cases on the configured ledger and archive.
+
+    When the command ends, the log's head is signed (unless it *records* nothing), and what is to be told is told.
+    Raises LogForkedError then, where ledger and published log contradict each other.
+    """
     from archiver.wiring import open_app
 
     cli.configure_logs()
@@ -32,12 +37,20 @@ def opened(cli: Cli) -> Iterator[App]:
     cli.catch_signals()
     try:
         yield app
-        _, failed = app.send_alerts()
-        if failed:
-            to = ", ".join(app.ledger.outbox.waiting().refused)
-            note(f"archiver: {counted(failed, 'alert')} could not be delivered to {to}; they are tried again")
+        try:
+            if records:
+                sign_head(app, cli)
+        finally:
+            _send_alerts(app)
     finally:
         app.close()
+
+
+def _send_alerts(app: App) -> None:
+    _, failed = app.send_alerts()
+    if failed:
+        to = ", ".join(app.ledger.outbox.waiting().refused)
+        note(f"archiver: {counted(failed, 'alert')} could not be delivered to {to}; they are tried again")
 
 
 class ItemPrinter:

@@ -12,9 +12,10 @@ from archiver.cli.output import counted, human_size, note, print_json, verdict_t
 from archiver.domain.text import printable
 from archiver.domain.times import format_optional
 from archiver.domain.verdict import Verdict
-from archiver.errors import EXIT_OK, SettingsError
+from archiver.errors import EXIT_OK, SigningError
 
 if TYPE_CHECKING:
+    from archiver.log.note import VerifierKey
     from archiver.settings import Settings
     from archiver.wiring import App
 
@@ -35,7 +36,8 @@ def command(cli: Cli, as_json: bool) -> int:
     """Show counts by verdict, bytes, last sync, what is overdue.
 
     The figures are the ledger's: nothing is read again. Overdue is what has not been judged within [audit]
-    reverify_after. The ledger's size is the number of its custody events.
+    reverify_after. The ledger's size is the number of its custody events; a checkpoint is the log's signed head, and
+    the log key verifies it.
     """
     from archiver import wiring
 
@@ -50,23 +52,31 @@ def command(cli: Cli, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _custody_key(cli: Cli) -> tuple[str | None, str | None]:
-    """The public half of the custody key in hex, or why there is none to show."""
-    from archiver import custody_key
+def _custody_key(cli: Cli) -> tuple[VerifierKey | None, str | None]:
+    """The configured key's public half, or why there is none to show. AWS KMS is not asked for it."""
+    from archiver.log.note import parse_key
+    from archiver.wiring_log import signer_of
 
+    custody = cli.settings().custody
+    if custody.is_kms:
+        return None, None
     try:
-        path = custody_key.key_path(cli.settings().custody.signing_key, cli.environ)
-        return custody_key.load_public(path).hex(), None
-    except SettingsError as error:
+        return parse_key(signer_of(custody, environ=cli.environ).key), None
+    except SigningError as error:
         return None, str(error)
 
 
-def _status(app: App, public_key: str | None, trouble: str | None) -> dict[str, Any]:
+def _status(app: App, own: VerifierKey | None, trouble: str | None) -> dict[str, Any]:
     from archiver import wiring
+    from archiver.work.log_state import log_state
 
     reverify_after = app.settings.audit.reverify_after.total_seconds()
     totals = app.ledger.evidence.totals(wiring.utc_now(), reverify_after)
     alerts = app.ledger.outbox.waiting()
+    log = log_state(app.ledger.log)
+    newest = log.keys[-1] if log.keys else None
+    if own is not None and newest is not None and str(own) != newest:
+        trouble = f"[custody] signing_key is {own}, and the log's key is {newest}"
     return {
         "evidence": {
             verdict.value: totals.by_verdict.get(verdict, 0)
@@ -77,7 +87,14 @@ def _status(app: App, public_key: str | None, trouble: str | None) -> dict[str, 
         "overdue": totals.overdue,
         "oldest_audit_at": format_optional(totals.oldest_audit_at),
         "last_sync_at": format_optional(totals.last_sync_at),
-        "ledger": {"url": app.ledger.url, "size": totals.events, "root": None, "last_checkpoint_at": None},
+        "ledger": {
+            "url": app.ledger.url,
+            "size": log.size,
+            "root": log.root,
+            "last_checkpoint_at": format_optional(log.head_at),
+            "checkpoint_size": log.head.size if log.head else None,
+            "key": newest,
+        },
         "archive": {"url": app.store.url, "free_bytes": app.store.free_bytes()},
         "alerts": {
             "undelivered": alerts.count,
@@ -85,7 +102,12 @@ def _status(app: App, public_key: str | None, trouble: str | None) -> dict[str, 
             "refused": list(alerts.refused),
         },
         "sources": [_source(app, source.name, source.url) for source in app.settings.sources],
-        "custody": {"origin": app.settings.custody.origin, "public_key": public_key, "trouble": trouble},
+        "custody": {
+            "origin": app.settings.custody.origin,
+            "key": str(own) if own else None,
+            "public_key": own.public.hex() if own else None,
+            "trouble": trouble,
+        },
     }
 
 
@@ -112,13 +134,24 @@ def _print(status: dict[str, Any], settings: Settings) -> None:
     _row("oldest audit", status["oldest_audit_at"] or "-")
     _row("last sync", status["last_sync_at"] or "never")
     _row("ledger", status["ledger"]["url"], counted(status["ledger"]["size"], "custody event"))
+    _log_rows(status["ledger"], status["custody"])
     _row("archive", status["archive"]["url"], f"{human_size(status['archive']['free_bytes'])} free")
-    _row("custody key", status["custody"]["public_key"] or "none")
     _alerts_row(status["alerts"])
     for source in status["sources"]:
         failing = f"FAILING since {source['failing_since']}" if source["failing_since"] else ""
         synced = f"last sync {source['last_sync_at']}" if source["last_sync_at"] else "never synced"
         _row("source", f"{source['name']}: {source['url']}", failing or synced)
+
+
+def _log_rows(ledger: dict[str, Any], custody: dict[str, Any]) -> None:
+    covered = ledger["checkpoint_size"]
+    if covered is None:
+        _row("checkpoint", "none signed yet")
+    else:
+        since = ledger["size"] - covered
+        lag = f"{counted(since, 'event')} since" if since else "nothing since"
+        _row("checkpoint", f"{counted(covered, 'event')}, {ledger['last_checkpoint_at'] or 'no readable time'}", lag)
+    _row("log key", ledger["key"] or custody["key"] or "none")
 
 
 def _alerts_row(alerts: dict[str, Any]) -> None:

@@ -62,3 +62,23 @@ class Problem:
     detail: str
     seq: int | None = None
     table: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The log as it stands. ``keys``: its verifier keys, oldest first; ``size``: events; ``root``: of all of them.
+
+    ``root`` is 64 hex, None where the tree in the ledger cannot be read. ``head``: the newest signed head, None
+    before the first; ``head_at``: when it was begun, None where that cannot be read.
+    """
+
+    keys: tuple[str, ...]
+    size: int
+    root: str | None
+    head: StoredCheckpoint | None
+    head_at: datetime | None
+
+    @property
+    def since(self) -> int:
+        """Events that the newest head does not cover."""
+        return self.size - (self.head.size if self.head else 0)

@@ -9,7 +9,7 @@ from typing import Final
 
 from archiver.domain.custody_log import CheckpointBegun
 from archiver.domain.log_records import AdoptedKey, LogEntry, StoredCheckpoint
-from archiver.errors import LedgerError, LogForkedError
+from archiver.errors import LedgerAlteredError, LogForkedError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
 from archiver.log.note import Note, parse_key, signed_by
 from archiver.log.tree import HASH_BYTES, Hashes, Node, completed, root_of
@@ -156,7 +156,7 @@ def hashes_of(log: CustodyLog) -> Hashes:
     def hashes(nodes: Collection[Node]) -> Mapping[Node, bytes]:
         try:
             return log.hashes(nodes)
-        except LedgerError:
+        except LedgerAlteredError:
             for level, index in sorted(nodes):
                 _check_row(log, ((index + 1) << level) - 1)
             raise

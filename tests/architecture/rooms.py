@@ -26,7 +26,7 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 CORE = "domain ports log_ports log errors"
 APPLICATION = (
     "actor checkup checkup_anchors custody_key key_files logs provision source_access "
-    "wiring wiring_anchors wiring_verify"
+    "wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_verify"
 )
 """Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
 
@@ -48,7 +48,7 @@ ROOMS: dict[str, Room] = {
     "adapters.log_messenger": room(CORE, "structlog"),
     "render": room("domain ports render version", "jinja2 rich"),
     # SIGHUP: the daemon reads its settings anew and has everything wired anew.
-    "daemon": room(f"{CORE} work daemon wiring settings settings_values", "apscheduler structlog"),
+    "daemon": room(f"{CORE} work daemon wiring wiring_ledger settings settings_values", "apscheduler structlog"),
     "demo": room(f"{CORE} adapters demo", "cryptography moto"),
     "settings": room(
         "domain errors settings_anchors settings_custody settings_input settings_types settings_values", "pydantic"
@@ -69,6 +69,9 @@ ROOMS: dict[str, Room] = {
     "key_files": room(f"{CORE} adapters.aws.key_list actor wiring"),
     "wiring": room(f"{CORE} verify work adapters settings settings_values render {APPLICATION}"),
     "wiring_anchors": room(f"{CORE} adapters settings settings_anchors"),
+    "wiring_ledger": room(f"{CORE} work adapters settings {APPLICATION}"),
+    "wiring_log": room(f"{CORE} adapters custody_key settings_custody settings_values"),
+    "wiring_rebuild": room(f"{CORE} work adapters settings {APPLICATION}"),
     "wiring_verify": room(f"{CORE} verify work adapters settings {APPLICATION}"),
     "cli": room(
         f"{CORE} {APPLICATION} cli work render daemon demo version "

@@ -1,0 +1,114 @@
+"""``archiver ledger checkpoint``: the log's newest head, signed, published and vouched for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from archiver.cli.context import Cli, pass_cli
+from archiver.cli.output import counted, note, print_json, say
+from archiver.cli.pass_output import opened
+from archiver.domain.times import format_optional
+from archiver.errors import EXIT_INTEGRITY, EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from archiver.domain.log_records import LogState
+    from archiver.work.anchor import AnchorResult
+
+_EPILOG: Final = """\b
+Examples:
+  archiver ledger checkpoint              if anything was recorded since the last one
+  archiver ledger checkpoint --force      in any case, for instance before a copy leaves the house
+  archiver ledger checkpoint --republish  after the archive's log folder was lost or put back from a backup
+
+\b
+Exit status: 0 the newest head is signed, published, and vouched for by everybody under [anchors]; 1 ledger and
+published log contradict each other, nothing was signed; 3 the key could not be used, or one under [anchors] could
+not be reached; 4 the ledger or the disk could not go on.
+"""
+
+
+@click.command("checkpoint", short_help="Sign and publish the log's newest head.", epilog=_EPILOG)
+@click.option("--force", is_flag=True, help="Also where nothing was recorded since the last one.")
+@click.option("--republish", is_flag=True, help="Publish anew what is missing of the log's files, from the ledger.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@pass_cli
+def command(cli: Cli, force: bool, republish: bool, as_json: bool) -> int:
+    """Sign and publish the log's newest head, and have it vouched for.
+
+    The ledger's events are the leaves of a Merkle tree. Its head, signed with the key under [custody], goes with the
+    tree's files to the archive's log folder, where any tool for C2SP logs can check them, and to everybody under
+    [anchors]. The daemon does so every [schedule] checkpoint_every, and commands that record something when they end,
+    without [anchors].
+    """
+    from archiver.wiring import utc_now
+    from archiver.work.log_state import log_state
+
+    if force and republish:
+        raise UsageError("--force and --republish exclude each other")
+    with opened(cli, records=False) as app:
+        anchors = app.anchors()
+        if republish:
+            made = app.checkpoints().republish()
+        else:
+            made = app.checkpoints().make(force=force or anchors.due_for_renewal(utc_now()))
+        results = anchors.run()
+        state = log_state(app.ledger.log)
+        place = app.published.url
+    if as_json:
+        print_json(_fields(state, results, made=made is not None))
+    else:
+        _say(state, results, place, made=made is not None)
+    return _status(results)
+
+
+def _status(results: Sequence[AnchorResult]) -> int:
+    statuses = {result.error.exit_status for result in results if result.error is not None}
+    return EXIT_INTEGRITY if EXIT_INTEGRITY in statuses else max(statuses, default=EXIT_OK)
+
+
+def _fields(state: LogState, results: Sequence[AnchorResult], *, made: bool) -> dict[str, Any]:
+    return {
+        "made": made,
+        "size": state.head.size if state.head else 0,
+        "root": _root(state),
+        "at": format_optional(state.head_at),
+        "key": state.keys[-1] if state.keys else None,
+        "checkpoint": state.head.note if state.head else None,
+        "anchors": [
+            {
+                "method": result.method,
+                "name": result.name,
+                "size": result.size,
+                "proved_at": format_optional(result.proved_at),
+                "error": None if result.error is None else str(result.error),
+            }
+            for result in results
+        ],
+    }
+
+
+def _root(state: LogState) -> str | None:
+    """The root of the newest head, 64 hex."""
+    from archiver.log.checkpoint import read_checkpoint
+
+    return read_checkpoint(state.head.note.encode("utf-8"))[0].root.hex() if state.head else None
+
+
+def _say(state: LogState, results: Sequence[AnchorResult], place: str, *, made: bool) -> None:
+    if state.head is None:
+        return
+    done = "signed" if made else "nothing new since"
+    say(f"{done}: {counted(state.head.size, 'event')}, root {_root(state)}")
+    say(f"key: {state.keys[-1] if state.keys else '-'}")
+    say(f"published: {place}")
+    for result in results:
+        who = f"{result.method} {result.name}"
+        if result.error is None:
+            say(f"{who}: vouches for it since {format_optional(result.proved_at)}")
+            continue
+        note(f"archiver: {who}: {result.error}")
+        if result.error.remedy:
+            note(f"  {result.error.remedy}")
