@@ -160,6 +160,7 @@ class ScheduleSettings(Section):
     audit_every: Timing = timedelta(hours=1)
     keys_every: Timing = timedelta(hours=12)
     checkpoint_every: Timing = timedelta(minutes=15)
+    ledger_verify_every: Timing = timedelta(days=1)
     full_sync_every: PositiveDuration = timedelta(days=1)
 
 

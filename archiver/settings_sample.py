@@ -37,6 +37,8 @@ audit_every = "1h"
 keys_every = "12h"
 # The ledger's new head is signed and published this often, where anything has happened.
 checkpoint_every = "15m"
+# The whole ledger, held against its log, its signed heads and its anchors.
+#ledger_verify_every = "1d"
 # A pass lists the trailing days; the whole source again once its last whole listing is older than this.
 #full_sync_every = "1d"
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from structlog.typing import FilteringBoundLogger
 
+from archiver.daemon.verify_job import ledger
 from archiver.domain.records import Selection
 from archiver.domain.verdict import Verdict
 from archiver.errors import BusyError
@@ -101,6 +102,7 @@ JOBS: Final = (
     Job("keys", keys, lambda s: s.keys_every, timedelta(0)),
     Job("sync", sync, lambda s: s.sync_every, timedelta(seconds=1)),
     Job("audit", audit, lambda s: s.audit_every, timedelta(seconds=10), jitter=0.05),
+    Job("ledger", ledger, lambda s: s.ledger_verify_every, timedelta(minutes=5), jitter=0.05),
     Job("alerts", alerts, lambda _: ALERTS_EVERY, timedelta(seconds=3), in_background=True),
 )
 """Keys come first: a first sync that finds them need not ask for each."""

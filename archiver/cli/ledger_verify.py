@@ -1,0 +1,124 @@
+"""``archiver ledger verify``: the whole log, held against what was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from archiver.cli.context import Cli, pass_cli
+from archiver.cli.main import EXIT_INTERRUPTED
+from archiver.cli.output import INTERRUPTED, counted, note, print_json, say
+from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, StoppedError, UsageError
+
+if TYPE_CHECKING:
+    from archiver.domain.log_records import Problem
+    from archiver.work.log_verify_report import LogReport
+
+_EPILOG: Final = """\b
+Examples:
+  archiver ledger verify                      everything; those who anchor are asked, too
+  archiver ledger verify --offline            without network
+  archiver ledger verify --vkey example.com/custody+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW
+
+KEY is a verifier key of the log, from a report or from paper: it is trusted besides those of the configuration.
+
+\b
+Exit status: 0 everything fits together, 1 something does not (each line says what and where), 3 something could
+not be read or asked, 4 the ledger cannot be reached.
+"""
+
+
+@click.command("verify", short_help="Hold ledger, log and signed heads against each other.", epilog=_EPILOG)
+@click.option("--vkey", "keys", multiple=True, metavar="KEY", help="Trust this verifier key, too; repeatable.")
+@click.option("--offline", is_flag=True, help="Ask nobody: no witness, no bucket, no AWS KMS.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@pass_cli
+def command(cli: Cli, keys: Sequence[str], offline: bool, as_json: bool) -> int:
+    """Recompute the log and hold all that there is against it; records nothing.
+
+    Every leaf, the tree, each signed head with its signatures and its place after the one before, every published
+    file, every anchor, and every row of every table against the events that made it. What differs is printed as it
+    is found, and stops nothing.
+    """
+    from archiver.wiring_ledger import LedgerLostError, log_verifier, open_to_verify
+
+    cli.configure_logs()
+    trusted = [_key(key) for key in keys]
+    try:
+        app = open_to_verify(cli.settings(), cli.stop, cli.progress())
+    except LedgerLostError as error:
+        return _lost(error.problem, error.remedy, as_json)
+    cli.catch_signals()
+    try:
+        report = log_verifier(app, trusted, online=not offline).run(not offline, _tell(as_json))
+    except StoppedError:
+        note(INTERRUPTED)
+        return EXIT_INTERRUPTED
+    finally:
+        app.close()
+    if as_json:
+        print_json(_fields(report))
+    else:
+        _say(report)
+    if report.failed:
+        return EXIT_INTEGRITY
+    return EXIT_UNREACHED if report.unreached else EXIT_OK
+
+
+def _key(text: str) -> str:
+    from archiver.log.note import ED25519, parse_key
+
+    try:
+        if parse_key(text.strip()).type != ED25519:
+            raise ValueError("a witness's key, not a log's")
+    except ValueError as error:
+        raise UsageError(f"--vkey: {error}", "It looks like example.com/custody+c74f20a3+ARpc2Q…") from error
+    return text.strip()
+
+
+def _tell(as_json: bool) -> Any:
+    def tell(problem: Problem) -> None:
+        if not as_json:
+            say(f"{problem.kind:24}{_where(problem):32}  {problem.detail}")
+
+    return tell
+
+
+def _where(problem: Problem) -> str:
+    event = "" if problem.seq is None else f"event {problem.seq}"
+    return ", ".join(part for part in (event, problem.table or "") if part)
+
+
+def _lost(problem: Problem, remedy: str, as_json: bool) -> int:
+    if as_json:
+        print_json({"size": 0, "root": None, "events_checked": 0, "rows_checked": 0, "problems": [asdict(problem)]})
+    else:
+        _tell(as_json)(problem)
+    note(f"archiver: {remedy}")
+    return EXIT_INTEGRITY
+
+
+def _fields(report: LogReport) -> dict[str, Any]:
+    fields = asdict(report)
+    del fields["failed"], fields["unreached"]
+    return fields | {"seconds": round(report.seconds, 3)}
+
+
+def _say(report: LogReport) -> None:
+    for line in report.notes:
+        say(f"note: {line}")
+    looked_at = ", ".join(
+        (
+            counted(report.events_checked, "event"),
+            counted(report.rows_checked, "row"),
+            counted(report.checkpoints, "checkpoint"),
+            counted(report.keys, "key"),
+            counted(report.anchors, "anchor"),
+        )
+    )
+    found = counted(report.problem_count, "problem") if report.problem_count else "no problem"
+    say(f"{found}: {looked_at} ({report.seconds:.1f} s)")
+    say(f"log of {report.size} events, root {report.root or 'not known'}")

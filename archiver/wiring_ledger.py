@@ -1,0 +1,86 @@
+"""Wiring for ``ledger verify``: also on a ledger that the other commands refuse, because somebody altered it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Event
+
+from archiver.actor import current_actor
+from archiver.adapters.files.log_folder import LogFolder
+from archiver.adapters.files.store import FolderStore
+from archiver.domain.log_records import Problem
+from archiver.errors import LedgerAlteredError, MediumError, SchemaError, SigningError
+from archiver.log.checkpoint import read_checkpoint
+from archiver.ports import Progress
+from archiver.settings import Settings
+from archiver.wiring import App, open_app, utc_now
+from archiver.work.log_verify import LogVerifier
+
+_NEWEST = "checkpoint"
+
+
+def open_to_verify(settings: Settings, stop: Event, progress: Progress) -> App:
+    """Opens ledger and archive, the ledger also where its schema table is not what its events say.
+
+    Raises LedgerLostError where heads of a ledger were published and there is none; else as ``open_app``.
+    """
+    try:
+        return open_app(settings, stop, progress)
+    except SchemaError as error:
+        from archiver.adapters.ledger.doubtful import open_doubtful
+
+        actor = current_actor()
+        ledger = open_doubtful(settings.ledger.dsn, actor, error)
+        if ledger is None:
+            lost = _lost(settings)
+            if lost is None:
+                raise
+            raise LedgerLostError(lost) from error
+        return App(settings, ledger, FolderStore(settings.archive.path), actor, stop, progress)
+
+
+class LedgerLostError(LedgerAlteredError):
+    """There is no ledger any more. ``problem``: as ``ledger verify`` tells it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(
+            problem.detail, "put the ledger back from a backup, or make it anew: archiver ledger rebuild"
+        )
+        self.problem = problem
+
+
+def _lost(settings: Settings) -> Problem | None:
+    """The problem that there is no ledger though heads of it were published; None where none were."""
+    try:
+        data = LogFolder(settings.archive.path).read(_NEWEST)
+        size = read_checkpoint(data)[0].size if data is not None else 0
+    except (MediumError, ValueError):
+        return None
+    if not size:
+        return None
+    detail = f"there is no ledger at {settings.ledger.shown_url}, and a head of {size} leaves was published"
+    return Problem("ledger_behind", detail, 0, _NEWEST)
+
+
+def log_verifier(app: App, keys: Sequence[str] = (), *, online: bool = True) -> LogVerifier:
+    """The use case. *keys*: verifier keys to trust besides the configured ones; AWS KMS is asked only *online*."""
+    return LogVerifier(
+        app.ledger,
+        app.published,
+        list(dict.fromkeys([*_trusted(app, online), *keys])),
+        app.anchorers(),
+        utc_now,
+        app.progress,
+        app.stop.is_set,
+    )
+
+
+def _trusted(app: App, online: bool) -> Sequence[str]:
+    """What the configuration vouches for; none where it names no key and its own is not to be had."""
+    custody = app.settings.custody
+    if custody.is_kms and not online:
+        return custody.trusted_keys
+    try:
+        return app.trusted_keys()
+    except SigningError:
+        return ()
