@@ -399,7 +399,7 @@ func checkFiles(folder string, keys []string, size int64, tree memory) error {
 		switch {
 		case strings.HasPrefix(path, "checkpoints/"):
 			heads++
-			err = checkHead(path, data, keys, tree)
+			err = checkHead(folder, path, data, keys, tree)
 		case ofTile.MatchString(path):
 			err = checkPart(path, data, size, tree)
 		case path == "checkpoint" || path == "vkeys" || strings.HasPrefix(path, "bodies/"):
@@ -418,8 +418,8 @@ func checkFiles(folder string, keys []string, size int64, tree memory) error {
 	return err
 }
 
-// checkHead wants one of the keys under a head, and the head to be of this tree.
-func checkHead(path string, data []byte, keys []string, tree memory) error {
+// checkHead wants one of the keys under a head, the head to be of this tree, and its tiles to be there.
+func checkHead(folder, path string, data []byte, keys []string, tree memory) error {
 	var head tlog.Tree
 	var err error
 	for _, key := range keys {
@@ -433,7 +433,29 @@ func checkHead(path string, data []byte, keys []string, tree memory) error {
 	if path != "checkpoints/"+strings.TrimPrefix(tlog.Tile{H: height, L: 0, N: head.N, W: 1 << height}.Path(), "tile/8/0/") {
 		return fmt.Errorf("it is of %d leaves", head.N)
 	}
+	for _, tile := range tilesOf(head.N) {
+		if !isThere(folder, tile) {
+			return fmt.Errorf("its %s is not there", pathOf(tile))
+		}
+		if entries := tile; tile.L == 0 {
+			if entries.L = -1; !isThere(folder, entries) {
+				return fmt.Errorf("its %s is not there", pathOf(entries))
+			}
+		}
+	}
 	return leadsTo(head, tree)
+}
+
+// isThere takes the full tile for a partial one.
+func isThere(folder string, tile tlog.Tile) bool {
+	full := tile
+	full.W = 1 << height
+	for _, one := range []tlog.Tile{tile, full} {
+		if _, err := os.Stat(filepath.Join(folder, pathOf(one))); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // checkPart takes any file below tile/ for a tile or bundle that some earlier head had.

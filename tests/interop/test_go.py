@@ -129,7 +129,7 @@ def test_the_published_folder_is_of_one_tree(judge: Judge, log: MadeLog, tmp_pat
 def test_a_folder_with_a_bit_changed_anywhere_is_refused(judge: Judge, log: MadeLog, tmp_path: Path):
     folder = publish(log, tmp_path, 2, 257)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    assert len(files) == 10
+    assert len(files) == 12
     for path in files:
         length = path.stat().st_size
         for place in {0, 1, length // 2, length - 1, *range(0, length, length // 40 + 1)}:

@@ -47,9 +47,8 @@ class MadeLog:
         return format_proof(InclusionProof(seq, tuple(path), self.checkpoint(size), extra))
 
     def publish(self, folder: Path, *sizes: int) -> Path:
-        """Writes checkpoints of *sizes*, tiles and entries of the largest, as the archive's log folder has them."""
-        size = max(sizes)
-        for tile in tiles(size):
+        """Writes checkpoints of *sizes* with their tiles and entries, as the archive's log folder has them."""
+        for tile in {tile for size in sizes for tile in tiles(size)}:
             content = b"".join(self.nodes[node] for node in nodes_of(tile))
             _write(folder / tile_path(tile.level, tile.index, tile.width), content)
             if tile.level == 0:
@@ -58,7 +57,7 @@ class MadeLog:
                 _write(folder / entries_path(tile.index, tile.width), content)
         for one in sizes:
             _write(folder / checkpoint_path(one), self.checkpoint(one).encode())
-        _write(folder / "checkpoint", self.checkpoint(size).encode())
+        _write(folder / "checkpoint", self.checkpoint(max(sizes)).encode())
         _write(folder / "vkeys", f"{self.key}\n".encode())
         return folder
 
