@@ -1,4 +1,4 @@
-"""``judge``: main.go as a process that is asked. Compiled once a session, whatever the number of workers."""
+"""``judge``: the Go program beside this as a process that is asked. Compiled once a session, whatever the number of workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-SOURCE = Path(__file__).with_name("main.go")
+SOURCES = sorted(Path(__file__).parent.glob("*.go"))
 GOPATH = Path("/usr/share/gocode")
 LIBRARY = GOPATH / "src/golang.org/x/mod/sumdb"
 
@@ -95,7 +95,7 @@ def _build(program: Path) -> None:
     }
     if "HOME" not in os.environ and "GOCACHE" not in os.environ:
         environment["GOCACHE"] = str(program.with_name("go-cache"))
-    command = ["go", "build", "-o", str(program), str(SOURCE)]
+    command = ["go", "build", "-o", str(program), *map(str, SOURCES)]
     built = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
 
