@@ -1,4 +1,4 @@
-"""``judge``: the Go program beside this as a process that is asked. Compiled once a session, whatever the number of workers."""
+"""``judge``: the Go program beside this as a process that is asked. Compiled once a session for all its workers."""
 
 from __future__ import annotations
 
