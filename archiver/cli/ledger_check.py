@@ -1,0 +1,122 @@
+"""``archiver ledger check``: a proof file, without ledger, archive or configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from archiver.cli.new_file import read_file
+from archiver.cli.output import counted, print_json, say
+from archiver.domain.text import printable
+from archiver.domain.times import format_time
+from archiver.errors import EXIT_INTEGRITY, EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from archiver.log.item_proof import ConsistencyProof, ItemProof
+    from archiver.log.note import VerifierKey
+    from archiver.log.proof_check import Checked
+
+_EPILOG: Final = """\b
+Examples:
+  archiver ledger check proof.json --vkey example.com/custody+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW
+  archiver ledger check - --vkey KEY --vkey WITNESS --json < proof.json
+
+KEY is the log's verifier key, as archiver status and every report print it. Take it from whom you trust, not from the
+file. A witness's key is looked for below the checkpoint too.
+
+Exit status: 0 it holds, 1 it does not, 2 FILE or KEY cannot be read or is something else.
+"""
+
+
+@click.command("check", short_help="Check a proof file, without ledger and archive.", epilog=_EPILOG)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--vkey", "texts", multiple=True, required=True, metavar="KEY", help="A verifier key to trust.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(file: Path, texts: Sequence[str], as_json: bool) -> int:
+    """Check a proof that archiver ledger prove wrote. Needs FILE and KEY, and neither configuration nor network.
+
+    It holds where every event in it is a leaf of the tree whose head KEY signed, the item's acquisition and the
+    public keys it was judged with among them, and where it continues the head that first covered the acquisition.
+    """
+    from archiver.log.item_proof import PROOF_FILE_BYTES, NoProofFileError, decode
+    from archiver.log.proof_check import check
+
+    keys = [_key(text) for text in texts]
+    data = read_file(file, PROOF_FILE_BYTES)
+    try:
+        proof = decode(data)
+    except NoProofFileError as error:
+        raise UsageError(f"{file}: {error}") from error
+    except ValueError as error:
+        return _malformed(file, str(error), as_json)
+    checked = check(proof, keys)
+    if as_json:
+        print_json(_fields(proof, checked))
+    else:
+        _say(proof, checked)
+    return EXIT_OK if checked.holds else EXIT_INTEGRITY
+
+
+def _key(text: str) -> VerifierKey:
+    from archiver.log.note import parse_key
+
+    try:
+        return parse_key(text.strip())
+    except ValueError as error:
+        raise UsageError(f"--vkey: {error}", "It looks like example.com/custody+c74f20a3+ARpc2Q…") from error
+
+
+def _malformed(file: Path, trouble: str, as_json: bool) -> int:
+    if as_json:
+        print_json({"holds": False, "problems": [trouble]})
+    else:
+        say(f"DOES NOT HOLD: {file}: {trouble}")
+    return EXIT_INTEGRITY
+
+
+def _fields(proof: ItemProof | ConsistencyProof, checked: Checked) -> dict[str, Any]:
+    head = checked.checkpoint
+    return {
+        "holds": checked.holds,
+        "problems": list(checked.problems),
+        "remarks": list(checked.remarks),
+        "evidence": getattr(proof, "evidence", None),
+        "origin": head.origin if head else None,
+        "size": head.size if head else None,
+        "root": head.root.hex() if head else None,
+        "signed_by": list(checked.signers),
+        "cosigned": [{"name": name, "at": format_time(at)} for name, at in checked.cosigned],
+        "events": [{"seq": event.seq, "at": event.at, "kind": event.kind} for event in checked.events],
+        "not_covered": list(getattr(proof, "not_covered", ())),
+    }
+
+
+def _say(proof: ItemProof | ConsistencyProof, checked: Checked) -> None:
+    if not checked.holds:
+        say("DOES NOT HOLD")
+        for problem in checked.problems:
+            say(f"  {problem}")
+        return
+    evidence = getattr(proof, "evidence", None)
+    if evidence is None:
+        say("holds: the checkpoint continues the earlier one")
+    else:
+        say(f"holds: {counted(len(checked.events), 'event')} of {evidence} and its public keys")
+    head = checked.checkpoint
+    if head is not None:
+        say(f"  log        {head.origin}, {head.size:,} leaves")
+        say(f"  root       {head.root.hex()}")
+    for signer in checked.signers:
+        say(f"  signed by  {signer}")
+    for name, at in checked.cosigned:
+        say(f"  seen by    {name} at {format_time(at)}")
+    for event in checked.events:
+        say(f"  {event.seq:9} {printable(event.at, 40)}  {printable(event.kind, 60)}")
+    for remark in checked.remarks:
+        say(f"  not checked: {remark}")
+    newer = getattr(proof, "not_covered", ())
+    if newer:
+        say(f"  not covered: {counted(len(newer), 'newer event')} of the item")
