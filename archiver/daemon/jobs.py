@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from structlog.typing import FilteringBoundLogger
 
+from archiver.daemon.checkpoint_job import checkpoint
 from archiver.daemon.verify_job import ledger
 from archiver.domain.records import Selection
 from archiver.domain.verdict import Verdict
@@ -102,6 +103,7 @@ JOBS: Final = (
     Job("keys", keys, lambda s: s.keys_every, timedelta(0)),
     Job("sync", sync, lambda s: s.sync_every, timedelta(seconds=1)),
     Job("audit", audit, lambda s: s.audit_every, timedelta(seconds=10), jitter=0.05),
+    Job("checkpoint", checkpoint, lambda s: s.checkpoint_every, timedelta(seconds=30)),
     Job("ledger", ledger, lambda s: s.ledger_verify_every, timedelta(minutes=5), jitter=0.05),
     Job("alerts", alerts, lambda _: ALERTS_EVERY, timedelta(seconds=3), in_background=True),
 )

@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from archiver.daemon.checkpoint_job import last_checkpoint
 from archiver.daemon.jobs import JOBS, Job
 from archiver.daemon.reload import effective
 from archiver.daemon.runner import Runner
@@ -216,3 +217,8 @@ class Daemon:
             self._app.ledger.journal.record([DaemonStopped(at=utc_now(), pid=os.getpid())])
         except ArchiverError as error:
             self._log.error("the end could not be recorded", error=str(error))
+            return
+        try:
+            last_checkpoint(self._app, self._log)
+        except ArchiverError as error:
+            self._log.error("no checkpoint covers the end", error=str(error), remedy=error.remedy)

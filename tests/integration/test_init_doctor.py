@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -17,6 +18,8 @@ import pytest
 from archiver.cli.main import run
 from archiver.custody_key import load_public
 from archiver.domain.keys import PublicKey
+from archiver.log.checkpoint import read_checkpoint
+from archiver.log.note import ed25519_key, parse_key, signed_by
 from archiver.settings import load_settings
 from tests.support.aws import AwsStand
 
@@ -71,9 +74,14 @@ def test_init_makes_everything_that_is_needed(tmp_path: Path) -> None:
     assert len(load_public(tmp_path / "custody-key")) == 32
     assert stat.S_IMODE((tmp_path / "archiver.toml").stat().st_mode) == 0o600
     with sqlite3.connect(tmp_path / "ledger.db") as ledger:
-        assert ledger.execute("SELECT kind FROM custody_events").fetchall() == [("ledger_migrated",)]
+        kinds = ledger.execute("SELECT kind FROM custody_events ORDER BY seq").fetchall()
+        assert kinds == [("ledger_migrated",), ("log_key_adopted",), ("checkpoint_begun",)]
     assert "archiver doctor" in done.stdout
-    assert load_public(tmp_path / "custody-key").hex() in done.stdout
+    key = str(ed25519_key(settings.custody.origin, load_public(tmp_path / "custody-key")))
+    assert f"(log key: {key})" in done.stdout
+    head, note = read_checkpoint((tmp_path / "evidence/log/checkpoint").read_bytes())
+    assert (head.origin, head.size) == (settings.custody.origin, 3)
+    assert signed_by(note, parse_key(key))
 
 
 def test_init_refuses_to_overwrite(tmp_path: Path) -> None:
@@ -140,25 +148,44 @@ def test_init_where_nothing_can_be_written(tmp_path: Path) -> None:
     assert "cannot be written" in done.stderr
 
 
-def test_what_init_made_is_completed_when_a_part_is_lost(tmp_path: Path) -> None:
+def test_an_archive_that_is_lost_is_made_anew_and_its_log_published_on_request(tmp_path: Path) -> None:
     assert archiver(tmp_path, "init").returncode == 0
-    ledger = (tmp_path / "ledger.db").read_bytes()
-    (tmp_path / "custody-key").unlink()
+    whole = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "evidence").rglob("*") if p.is_file()}
+    shutil.rmtree(tmp_path / "evidence")
     done = archiver(tmp_path, "ledger", "upgrade")
+    assert done.returncode == 1
+    assert "made archive" in done.stdout
+    assert "archiver ledger checkpoint --republish" in done.stderr
+    done = archiver(tmp_path, "ledger", "checkpoint", "--republish")
     assert done.returncode == 0, done.stderr
+    for path in set(whole) - {Path("evidence/log/checkpoint")}:
+        assert (tmp_path / path).read_bytes() == whole[path]
+    assert archiver(tmp_path, "ledger", "upgrade").returncode == 0
+
+
+def test_a_key_that_signed_nothing_yet_is_made_anew(tmp_path: Path) -> None:
+    assert archiver(tmp_path, "init", environ={"ARCHIVER_CUSTODY__SIGNING_KEY": "credential:none"}).returncode == 0
+    done = archiver(tmp_path, "ledger", "upgrade")
+    assert (done.returncode, done.stderr) == (0, "")
     assert len(load_public(tmp_path / "custody-key")) == 32
-    assert (tmp_path / "ledger.db").read_bytes() == ledger
-    assert done.stderr == ""  # nothing was done with this archive yet: a key more or less is nothing to hear of
+    assert (tmp_path / "evidence/log/checkpoint").exists()
 
 
-def test_a_key_that_is_lost_with_a_history_is_made_anew_and_told(home, key) -> None:
+def test_a_key_that_signed_and_is_lost_is_told_of_and_not_made_anew(home, key) -> None:
     home.configure(home.folder_source())
-    home.run("keys", "import", home.list_keys(key), status=0)
+    lost = home.run("status", "--json", status=0).json["ledger"]["key"]
     (home.root / "custody-key").unlink()
-    ran = home.run("ledger", "upgrade", status=0)
-    assert "made custody key" in ran.stdout
-    assert "a new signing key was made for an archive that has a history" in ran.stderr
+    for _ in range(2):
+        ran = home.run("ledger", "upgrade", status=0)
+        assert lost in ran.stderr
+        assert f"rotate-key --to {home.root}/custody-key --lost" in ran.stderr
+        assert not (home.root / "custody-key").exists()
+    home.run("keys", "import", home.list_keys(key), status=0)
+    home.run("ledger", "rotate-key", "--to", home.root / "custody-key", "--lost", status=0)
     assert home.run("ledger", "upgrade", status=0).stderr == ""
+    ledger = home.run("status", "--json", status=0).json["ledger"]
+    assert ledger["key"] != lost
+    assert ledger["checkpoint_size"] == ledger["size"]
 
 
 # ------------------------------------------------------------------------------------------- doctor

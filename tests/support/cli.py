@@ -41,6 +41,9 @@ ACCOUNT = "111122223333"
 REGION = "us-east-1"
 TIMEOUT = 60
 
+ABOUT_THE_LOG = ("log_key_adopted", "checkpoint_begun", "checkpoint_anchored")
+"""Custody events that serve the log alone."""
+
 _PRELOADED = (
     "alembic.command",
     "archiver.adapters.aws.cloudtrail",
@@ -257,8 +260,9 @@ class Home:
         return files_below(self.archive / source)
 
     def kinds(self) -> list[str]:
-        """The kinds of the custody events, in their order."""
-        return [str(kind) for (kind,) in self.ledger.query("SELECT kind FROM custody_events ORDER BY seq")]
+        """The kinds of the custody events, in their order; without those that serve the log alone."""
+        told = [str(kind) for (kind,) in self.ledger.query("SELECT kind FROM custody_events ORDER BY seq")]
+        return [kind for kind in told if kind not in ABOUT_THE_LOG]
 
     def alerts(self) -> list[str]:
         """The titles of all alerts ever queued, in their order."""

@@ -28,6 +28,7 @@ from archiver.provision import provision
 from archiver.render.progress import SilentProgress
 from archiver.settings import load_settings
 from archiver.wiring import open_app
+from tests.support.cli import ABOUT_THE_LOG
 from tests.support.ledgers import ACTOR
 
 ROOT = Path(__file__).parents[2]
@@ -207,8 +208,9 @@ class Site:
         return sorted(verdict for (verdict,) in self.query("SELECT verdict FROM evidence_state"))
 
     def kinds(self) -> list[str]:
-        """Kinds of all custody events, in order."""
-        return [kind for (kind,) in self.query("SELECT kind FROM custody_events ORDER BY seq")]
+        """Kinds of the custody events, in order; without those that serve the log alone."""
+        told = [kind for (kind,) in self.query("SELECT kind FROM custody_events ORDER BY seq")]
+        return [kind for kind in told if kind not in ABOUT_THE_LOG]
 
     def close(self) -> None:
         for process in self._processes:
