@@ -37,7 +37,8 @@ def command(cli: Cli, as_json: bool) -> int:
 
     Config, ledger, archive and its free space, signing key, alerts; for each bucket the credentials, each
     permission, versioning, encryption, public access, Object Lock and policy, and whether CloudTrail's public
-    keys can be had. Nothing is changed: what is tried is removed again.
+    keys can be had; and whether everybody under [anchors] would vouch for the log. Nothing is changed: what is
+    tried is removed again.
     """
     from archiver.actor import current_actor
     from archiver.checkup import Checkup

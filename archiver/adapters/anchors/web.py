@@ -151,25 +151,25 @@ class _Deadline:
 def _pools(url: str, deadline: _Deadline) -> urllib3.PoolManager:
     """What connects to *url*, by way of the environment's proxy where there is one for it."""
 
-    class Plain(HTTPConnection):
+    class Connection(HTTPConnection):
         def connect(self) -> None:
             super().connect()
             deadline.covers(self)
 
-    class Secured(HTTPSConnection):
+    class SecureConnection(HTTPSConnection):
         def connect(self) -> None:
             super().connect()
             deadline.covers(self)
 
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
 
-    class SecuredPool(HTTPSConnectionPool):
-        ConnectionCls = Secured
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
 
     proxy = _proxy(url)
     pools: Any = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
-    pools.pool_classes_by_scheme = {"http": PlainPool, "https": SecuredPool}
+    pools.pool_classes_by_scheme = {"http": Pool, "https": SecurePool}
     found: urllib3.PoolManager = pools
     return found
 

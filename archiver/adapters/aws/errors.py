@@ -125,6 +125,12 @@ def translated(doing: Doing) -> Iterator[None]:
         ) from error
 
 
+def error_code(error: SourceError) -> str:
+    """The service's own code for *error*, "" where it did not come from the service."""
+    cause = error.__cause__
+    return str(cause.response.get("Error", {}).get("Code", "")) if isinstance(cause, ClientError) else ""
+
+
 def from_answer(error: ClientError, doing: Doing) -> SourceError:
     """Our error for a refusal by the service."""
     answer: Mapping[str, Any] = error.response

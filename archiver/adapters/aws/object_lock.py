@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from archiver.adapters.aws.errors import Doing, translated
+from archiver.adapters.aws.errors import Doing, error_code, translated
 from archiver.adapters.aws.session import AwsAccess
 from archiver.domain.custody_log import CheckpointAnchored
 from archiver.domain.log_records import Anchor
@@ -149,15 +149,26 @@ class LockedBucket:
                 raise AnchorError(f"{self._shown(key)} is no checkpoint: not UTF-8") from error
 
     def probe(self) -> str:
-        doing = self._doing("ask for the Object Lock of", "s3:GetBucketObjectLockConfiguration")
-        with _as_anchor_errors(), translated(doing):
-            answer = self._access.s3().get_object_lock_configuration(Bucket=self._bucket)
-        if answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
-            raise AnchorError(f"s3://{self._bucket} has no Object Lock", "make a bucket with Object Lock enabled")
+        if not self._has_object_lock():
+            raise AnchorError(
+                f"s3://{self._bucket} has no Object Lock", "enable it: aws s3api put-object-lock-configuration …"
+            )
         with _as_anchor_errors():
             newest = max((size for size in map(self._size, self._keys()) if size is not None), default=None)
         held = "no checkpoint yet" if newest is None else f"the newest checkpoint there is of {newest} leaves"
         return f"s3://{self._bucket} has Object Lock; {held}"
+
+    def _has_object_lock(self) -> bool:
+        """Raises AnchorError."""
+        doing = self._doing("ask for the Object Lock of", "s3:GetBucketObjectLockConfiguration")
+        try:
+            with translated(doing):
+                answer = self._access.s3().get_object_lock_configuration(Bucket=self._bucket)
+        except SourceError as error:
+            if error_code(error) == "ObjectLockConfigurationNotFoundError":
+                return False
+            raise AnchorError(str(error), error.remedy) from error
+        return answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
 
     def _put(self, key: str, data: bytes) -> tuple[str | None, list[str]]:
         """The version that was written and the request's ID; None where an object is there already."""

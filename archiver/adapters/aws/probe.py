@@ -12,10 +12,8 @@ from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from archiver.adapters.aws.cloudtrail import CloudTrailKeys
-from archiver.adapters.aws.errors import Doing, translated
+from archiver.adapters.aws.errors import Doing, error_code, translated
 from archiver.adapters.aws.session import AwsAccess
 from archiver.domain.health import Health, HealthCheck
 from archiver.domain.text import printable
@@ -151,7 +149,7 @@ class BucketProbe:
             with translated(doing):
                 status, detail, remedy = judge(question(Bucket=self.bucket))
         except SourceError as error:
-            code = _code(error)
+            code = error_code(error)
             if absent is not None and code in absent:
                 detail, remedy = absent[code]
                 status = Health.WARN if detail else Health.OK
@@ -217,9 +215,3 @@ def _policy(answer: Mapping[str, Any]) -> tuple[Health, str, str]:
     if answer.get("PolicyStatus", {}).get("IsPublic"):
         return Health.FAIL, "the bucket's policy makes it public", "take the public grant out of the bucket's policy"
     return Health.OK, "not public", ""
-
-
-def _code(error: SourceError) -> str:
-    """The service's own error code, "" where the error did not come from it."""
-    cause = error.__cause__
-    return str(cause.response.get("Error", {}).get("Code", "")) if isinstance(cause, ClientError) else ""
