@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from archiver.cli.context import Cli, pass_cli
+from archiver.cli.log_head import sign_head
 from archiver.cli.output import counted, human_size, note
 from archiver.cli.report_file import Recorded, Renderer, check_target, write_report
 from archiver.cli.select import Conditions, condition_options
-from archiver.errors import EXIT_OK, UsageError
+from archiver.errors import EXIT_OK, LogForkedError, UsageError
 
 if TYPE_CHECKING:
     from archiver.domain.dossier import ItemDossier, Summary
@@ -30,8 +31,9 @@ Examples:
 
 ID is an evidence ID, a query ID, or the beginning of either that only one item has.
 
-Exit status: 0 the report is written, whatever the verdicts in it; 2 nothing was done (nothing selected, the file is
-there already); 4 the ledger or the disk could not go on.
+Exit status: 0 the report is written, whatever the verdicts in it; 1 it is, and the ledger and its published log
+contradict each other; 2 nothing was done (nothing selected, the file is there already); 4 the ledger or the disk
+could not go on.
 """
 
 
@@ -61,9 +63,10 @@ def command(
     """Write a chain-of-custody report.
 
     It holds all that is on record about the items: what CloudTrail signed, what is merely claimed, each file and its
-    hashes, the key and how it was obtained, every judgement with its checks, custody, and the openssl commands that
-    repeat the check. HTML is one page that needs nothing else; JSON holds the same, whole. Nothing is read again: for
-    fresh verdicts run archiver audit first. FILE appears whole or not at all, and its SHA-256 is put on record.
+    hashes, the key and how it was obtained, every judgement with its checks, custody, the openssl commands that
+    repeat the check, and the log's verifier key and newest checkpoint. HTML is one page that needs nothing else; JSON
+    holds the same, whole. Nothing is read again: for fresh verdicts run archiver audit first. FILE appears whole or
+    not at all, and its SHA-256 is put on record.
     """
     from archiver import wiring
 
@@ -73,14 +76,21 @@ def command(
     settings = cli.settings()
     check_target(target, force, settings.archive.path)
     with closing(wiring.open_app(settings, cli.stop, cli.progress())) as app:
+        with suppress(LogForkedError):  # the report is written all the same, and the end tells
+            sign_head(app, cli)
         chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
         words = _named(chosen.ids) if chosen.ids else conditions.words()
         summary = report_on(
             app, renderer, chosen, target, words=words, case=case, exhibit=exhibit, purpose=purpose, force=force
         )
+        _wrote(target, summary, cli)
+        sign_head(app, cli)
+    return EXIT_OK
+
+
+def _wrote(target: Path | None, summary: Summary, cli: Cli) -> None:
     if target is not None:
         note(f"wrote {target}: {counted(summary.items, 'item')}, {human_size(target.stat().st_size)}", cli.verbosity)
-    return EXIT_OK
 
 
 def report_on(
@@ -99,6 +109,7 @@ def report_on(
     from archiver import wiring
     from archiver.domain.dossier import Heading
     from archiver.work.dossier import Dossiers
+    from archiver.work.log_state import log_state
 
     heading = Heading(
         generated_at=wiring.utc_now(),
@@ -109,6 +120,7 @@ def report_on(
         case=case,
         exhibit=exhibit,
         purpose=purpose,
+        log=log_state(app.ledger.log),
     )
     items = _watched(app, Dossiers(app.ledger, str(app.settings.archive.path)).items(chosen))
     return write_report(renderer, heading, items, target, _recorder(app, renderer.name, words), force)

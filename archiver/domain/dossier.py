@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 from archiver.domain.custody import Actor
 from archiver.domain.evidence import Evidence, EvidenceState, FileRole, Origin
 from archiver.domain.keys import HeldKey
+from archiver.domain.log_records import LogState
 from archiver.domain.verdict import Check, CheckResult, Finding, Reason, Verdict
 
 OVERVIEW_LINES: Final = 500
@@ -166,7 +167,7 @@ def _runs(told: Sequence[_Told], says: Callable[[_Told], object]) -> list[Run[_T
 class Heading:
     """What stands above a report. ``case``, ``exhibit``, ``purpose``: the requester's words, "" where not given.
 
-    ``selection``: how the items were chosen, in words.
+    ``selection``: how the items were chosen, in words. ``log``: as it stood before the report, None where not asked.
     """
 
     generated_at: datetime
@@ -177,6 +178,7 @@ class Heading:
     case: str = ""
     exhibit: str = ""
     purpose: str = ""
+    log: LogState | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,11 @@ class LogState:
     head_at: datetime | None
 
     @property
+    def origin(self) -> str | None:
+        """The log's name, as its keys have it; None before the first."""
+        return self.keys[-1].partition("+")[0] if self.keys else None
+
+    @property
     def since(self) -> int:
         """Events that the newest head does not cover."""
         return self.size - (self.head.size if self.head else 0)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged, OverviewLine, Step, Summary
 from archiver.domain.evidence import Evidence, EvidenceState, Origin
 from archiver.domain.keys import HeldKey, KeyProvenance
+from archiver.domain.log_records import LogState
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Verdict
 from archiver.render.statements import NOT_COVERED, VERIFIED_MEANS
@@ -38,6 +39,7 @@ class JsonReport:
             },
             "ledger": heading.ledger_url,
             "archive": heading.archive_url,
+            "log": _log(heading.log) if heading.log else None,
             "summary": _summary(summary),
             "verified_means": VERIFIED_MEANS,
             "not_covered_by_the_signature": [{"what": what, "text": text} for what, text in NOT_COVERED],
@@ -76,6 +78,17 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "files": summary.files,
         "bytes": summary.size,
         "not_verified": [_line(line) for line in summary.others],
+    }
+
+
+def _log(log: LogState) -> dict[str, Any]:
+    head = log.head
+    return {
+        "origin": log.origin,
+        "keys": list(log.keys),
+        "size": log.size,
+        "root": log.root,
+        "checkpoint": {"size": head.size, "at": format_optional(log.head_at), "note": head.note} if head else None,
     }
 
 

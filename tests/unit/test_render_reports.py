@@ -17,6 +17,7 @@ from archiver.domain.custody import Actor
 from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged, Standing, Step, Summary
 from archiver.domain.evidence import Evidence, EvidenceState, FileRole, Origin
 from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
+from archiver.domain.log_records import LogState, StoredCheckpoint
 from archiver.domain.verdict import Check, CheckResult, Finding, Reason, Verdict
 from archiver.errors import LedgerError, UsageError
 from archiver.render import statements
@@ -77,8 +78,13 @@ def an_item(text: str = HOSTILE, verdict: Verdict = Verdict.FAILED, number: int 
     )
 
 
-def heading(text: str = HOSTILE) -> Heading:
-    return Heading(NOW, ACTOR, f"sqlite:///{text}", f"file:///{text}", text, text, text, text)
+def heading(text: str = HOSTILE, log: LogState | None = None) -> Heading:
+    return Heading(NOW, ACTOR, f"sqlite:///{text}", f"file:///{text}", text, text, text, text, log)
+
+
+VKEY = "archive.example/log+c867fd8e+Ac2Xe7akWuUKbDefId+7J/KVvXm35t1buxhlGirgBNuI"
+NOTE = "archive.example/log\n7\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— archive.example/log yGf9jgAAAA==\n"
+LOG = LogState((HOSTILE, VKEY), 9, "e" * 64, StoredCheckpoint(7, NOTE), NOW)
 
 
 def written(renderer: Renderer, items: list[ItemDossier], head: Heading) -> str:
@@ -107,7 +113,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return written(HtmlReport(), [an_item()], heading())
+    return written(HtmlReport(), [an_item()], heading(log=LOG))
 
 
 def test_html_runs_nothing_and_fetches_nothing(page: str) -> None:
@@ -143,6 +149,9 @@ def test_html_holds_every_part(page: str) -> None:
         "a" * 64,
         "b" * 64,
         "c" * 64,
+        VKEY,
+        "e" * 64,
+        *NOTE.splitlines(),
         "1.5 KiB (1536 bytes)",
         statements.STANDINGS[Standing.MISMATCH],
         statements.VERIFIED_MEANS,
@@ -150,6 +159,26 @@ def test_html_holds_every_part(page: str) -> None:
         *(what for what, _ in statements.NOT_COVERED),
     ):
         assert part in text, part
+
+
+def test_a_log_without_a_head_or_with_an_unreadable_tree_says_so() -> None:
+    bare = LogState((), 3, None, None, None)
+    text = _Page(written(HtmlReport(), [an_item("x")], heading("x", bare))).text
+    assert "none was signed yet" in text
+    assert "archiver ledger verify" in text
+    report = json.loads(written(JsonReport(), [an_item("x")], heading("x", bare)))
+    assert report["log"] == {"origin": None, "keys": [], "size": 3, "root": None, "checkpoint": None}
+
+
+def test_json_holds_the_logs_keys_and_newest_head() -> None:
+    log = json.loads(written(JsonReport(), [an_item("x")], heading("x", LOG)))["log"]
+    assert log == {
+        "origin": "archive.example/log",
+        "keys": [HOSTILE, VKEY],
+        "size": 9,
+        "root": "e" * 64,
+        "checkpoint": {"size": 7, "at": "2026-01-10T12:00:00Z", "note": NOTE},
+    }
 
 
 def test_html_of_the_good_is_not_alarmed() -> None:
@@ -177,6 +206,7 @@ def test_json_reads_back_with_its_keys_in_order() -> None:
         "request",
         "ledger",
         "archive",
+        "log",
         "summary",
         "verified_means",
         "not_covered_by_the_signature",
