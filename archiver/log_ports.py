@@ -16,6 +16,9 @@ from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, S
 Tell = Callable[[Problem], None]
 """Takes each disagreement as it is found."""
 
+Known = Callable[[int], str | None]
+"""Answers the note of our own checkpoint of so many leaves, None where there is none."""
+
 
 class RowCheck(Protocol):
     """Rows being held against the events that made them, beside whatever else goes on."""
@@ -209,10 +212,11 @@ class Anchorer(Protocol):
         """What is wrong with *proof* as an anchor of *note*, in words; None where it holds. Without network."""
         ...
 
-    def heads(self) -> Iterator[tuple[int, str]]:
+    def heads(self, known: Known = lambda _size: None) -> Iterator[tuple[int, str]]:
         """(size, note) of the log's checkpoints that they hold and tell, newest first: what a rollback cannot undo.
 
-        Empty where they tell none. Raises AnchorError where they cannot be asked.
+        Of those that are *known*, byte for byte, any may be left out: years of them need not be fetched. Empty where
+        they tell none. Raises AnchorError where they cannot be asked.
         """
         ...
 

@@ -120,7 +120,7 @@ class AnchorCheck:
                 self._findings.unread(error, "merkle_nodes")
 
     def _held(self, anchorer: Anchorer, should_stop: ShouldStop) -> Iterator[tuple[int, str]]:
-        for head in anchorer.heads():
+        for head in anchorer.heads(self._note_at):
             if should_stop():
                 raise StoppedError("stopped before everybody who holds checkpoints was asked")
             yield head

@@ -103,6 +103,17 @@ def test_many_heads_come_by_size_and_not_by_name(bucket, s3):
     assert [size for size, _ in bucket.heads()] == [1_234_567, 1_000_000, 999_999, 1000, 999, 1]
 
 
+def test_what_is_known_need_not_be_fetched(bucket, s3):
+    for size in (7, 999, 1234):
+        anchored(bucket, size)
+    ours = {size: LOG.checkpoint(size) for size in (7, 999, 1234)}
+    assert list(bucket.heads(ours.get)) == []
+    del ours[999]
+    assert list(bucket.heads(ours.get)) == [(999, LOG.checkpoint(999))]
+    ours[7] += "x"
+    assert [size for size, _ in bucket.heads(ours.get)] == [999, 7]
+
+
 def index(size: int) -> str:
     """As tlog-tiles words it, for up to nine digits."""
     groups = f"{size:09d}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import subprocess
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -232,6 +233,10 @@ def test_a_proxy_of_the_environment_is_used_for_others_only(tsa, hostile, monkey
     assert hostile.requests[0].path == "http://authority.example/tsa"
     stamped(tsa)  # on this machine, and so without it
     assert len(hostile.requests) == 1
+    monkeypatch.setenv("http_proxy", hostile.url.replace("//", "//user:ge%40heim@"))
+    hostile.will(Answer(407, b"who are you"))
+    assert "heim" not in refused(tsa, "http://authority.example/tsa")
+    assert hostile.requests[1].headers["proxy-authorization"] == f"Basic {b64encode(b'user:ge@heim').decode()}"
 
 
 # ----------------------------------------------------------------------------------------- the certificates

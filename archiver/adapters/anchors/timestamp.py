@@ -20,6 +20,7 @@ from archiver.domain.limits import ANCHOR_ANSWER_BYTES
 from archiver.domain.log_records import Anchor
 from archiver.errors import AnchorError, UsageError
 from archiver.log.anchors import TIMESTAMP, disagreement, proof_path
+from archiver.log_ports import Known
 from archiver.ports import Clock
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class TimestampAuthority:
             return str(error)
         return disagreement(anchor, told)
 
-    def heads(self) -> Iterator[tuple[int, str]]:
+    def heads(self, known: Known = lambda _size: None) -> Iterator[tuple[int, str]]:  # noqa: ARG002 - the port's
         return iter(())
 
     def probe(self) -> str:

@@ -13,8 +13,8 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import unquote, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -38,10 +38,9 @@ _PIECE: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``status``: of HTTP; ``kind``: the Content-Type without parameters, in lower case; ``body``: all of it."""
+    """``status``: of HTTP; ``body``: all of it."""
 
     status: int
-    kind: str
     body: bytes
 
 
@@ -80,7 +79,7 @@ def _ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str], 
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_SILENCE_SECONDS),
             )
             try:
-                answer = Answer(response.status, _kind(response), _body(response, most, url))
+                answer = Answer(response.status, _body(response, most, url))
             finally:
                 response.close()
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
@@ -97,10 +96,6 @@ def _ask(method: str, url: str, body: bytes | None, headers: Mapping[str, str], 
             "redirects are not followed: configure the address itself",
         )
     return answer
-
-
-def _kind(response: urllib3.BaseHTTPResponse) -> str:
-    return str(response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
 
 
 def _body(response: urllib3.BaseHTTPResponse, most: int, url: str) -> bytes:
@@ -168,10 +163,15 @@ def _pools(url: str, deadline: _Deadline) -> urllib3.PoolManager:
         ConnectionCls = SecureConnection
 
     proxy = _proxy(url)
-    pools: Any = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
+    if proxy is None:
+        pools = urllib3.PoolManager()
+    else:
+        parts = urlsplit(proxy)
+        named = unquote(f"{parts.username}:{parts.password or ''}") if parts.username else None
+        headers = urllib3.make_headers(proxy_basic_auth=named) if named else None
+        pools = urllib3.ProxyManager(proxy, proxy_headers=headers)
     pools.pool_classes_by_scheme = {"http": Pool, "https": SecurePool}
-    found: urllib3.PoolManager = pools
-    return found
+    return pools
 
 
 def _proxy(url: str) -> str | None:

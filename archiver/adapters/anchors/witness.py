@@ -22,6 +22,7 @@ from archiver.errors import AnchorError, AnchorForkedError
 from archiver.log.anchors import WITNESS, disagreement, file_name, proof_path
 from archiver.log.checkpoint import parse_checkpoint
 from archiver.log.note import VerifierKey, cosigned_at, format_note, parse_note
+from archiver.log_ports import Known
 from archiver.ports import Clock
 
 _SIZE: Final = re.compile(rb"(0|[1-9][0-9]{0,18})\n", re.ASCII)
@@ -99,7 +100,7 @@ class Witness:
             return str(error)
         return disagreement(anchor, told)
 
-    def heads(self) -> Iterator[tuple[int, str]]:
+    def heads(self, known: Known = lambda _size: None) -> Iterator[tuple[int, str]]:  # noqa: ARG002 - the port's
         """The one checkpoint that the witness tells, if its cosignature holds."""
         if self._monitoring_url is None:
             return
@@ -123,7 +124,7 @@ class Witness:
         if self._url is None:
             raise AnchorError(f"the witness {self._key.name} has no url: it is asked no more")
         answer = web.post(f"{self._url}/add-checkpoint", b"", "text/plain", ANCHOR_ANSWER_BYTES)
-        if answer.status != 400:  # what the protocol has for a request that is none
+        if answer.status not in (400, 422):  # what the protocol has for a request that is none
             raise web.failed(answer, self._url)
         known = [size for size, _ in self.heads()]
         return f"answers{f', and has cosigned {known[0]} leaves' if known else ''}"

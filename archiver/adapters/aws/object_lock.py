@@ -28,6 +28,7 @@ from archiver.errors import AnchorError, AnchorForkedError, ObjectChangedError, 
 from archiver.log.anchors import OBJECT_LOCK, disagreement, file_name, proof_path
 from archiver.log.note import NOTE_BYTES
 from archiver.log.tiles import index_path
+from archiver.log_ports import Known
 from archiver.ports import Clock
 
 Mode = Literal["governance", "compliance"]
@@ -131,15 +132,17 @@ class LockedBucket:
             return printable(str(error))
         return disagreement(anchor, told)
 
-    def heads(self) -> Iterator[tuple[int, str]]:
-        """Every version of every checkpoint, those under a delete marker too, largest first."""
+    def heads(self, known: Known = lambda _size: None) -> Iterator[tuple[int, str]]:
+        """Every version of every checkpoint, those under a delete marker too, largest first.
+
+        Left out are those that S3 lists with the MD5 of what is known, as it does where it encrypts without KMS.
+        """
         found: list[tuple[int, str, str]] = []
         with _as_anchor_errors():
-            for page in self._version_pages():
-                for version in page.get("Versions", ()):
-                    size = self._size(version["Key"])
-                    if size is not None:
-                        found.append((size, version["Key"], version["VersionId"]))
+            for version in self._versions():
+                size = self._size(version["Key"])
+                if size is not None and version.get("ETag") != _etag(known(size)):
+                    found.append((size, version["Key"], version["VersionId"]))
         for size, key, version_id in sorted(found, key=lambda one: one[0], reverse=True):
             with _as_anchor_errors():
                 data = self._get(key, version_id).body
@@ -154,7 +157,8 @@ class LockedBucket:
                 f"s3://{self._bucket} has no Object Lock", "enable it: aws s3api put-object-lock-configuration …"
             )
         with _as_anchor_errors():
-            newest = max((size for size in map(self._size, self._keys()) if size is not None), default=None)
+            sizes = [self._size(version["Key"]) for version in self._versions()]
+            newest = max((size for size in sizes if size is not None), default=None)
         held = "no checkpoint yet" if newest is None else f"the newest checkpoint there is of {newest} leaves"
         return f"s3://{self._bucket} has Object Lock; {held}"
 
@@ -239,7 +243,8 @@ class LockedBucket:
             raise AnchorError("the receipt is not as this program writes it")
         return texts
 
-    def _version_pages(self) -> Iterator[Mapping[str, Any]]:
+    def _versions(self) -> Iterator[Mapping[str, Any]]:
+        """All that lies below the folder, every version of it. Raises SourceError."""
         pages = self._access.s3().get_paginator("list_object_versions")
         iterator = iter(pages.paginate(Bucket=self._bucket, Prefix=self._folder))
         doing = self._doing("list the versions in", "s3:ListBucketVersions")
@@ -248,10 +253,7 @@ class LockedBucket:
                 page = next(iterator, None)
             if page is None:
                 return
-            yield page
-
-    def _keys(self) -> Iterator[str]:
-        return (version["Key"] for page in self._version_pages() for version in page.get("Versions", ()))
+            yield from page.get("Versions", ())
 
     def _size(self, key: str) -> int | None:
         """The size of the checkpoint that lies at *key*, None for anything else."""
@@ -281,6 +283,13 @@ def _as_anchor_errors() -> Iterator[None]:
 def _canonical(told: Mapping[str, object]) -> bytes:
     """RFC 8785, for objects of texts whose names are ASCII."""
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8")
+
+
+def _etag(note: str | None) -> str | None:
+    """What S3 calls an object that holds *note*; no more than that: heads are compared by root."""
+    if note is None:
+        return None
+    return f'"{hashlib.md5(note.encode("utf-8"), usedforsecurity=False).hexdigest()}"'
 
 
 def _request_id(answer: Mapping[str, Any]) -> str:
