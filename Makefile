@@ -4,6 +4,7 @@
 # make lint    ruff and mypy
 # make format  the code as ruff formats it
 # make check   lint, then test
+# make bench-ledger   how fast the ledger is, beside plain inserts and hashing alone: minutes
 # make lock    newest versions into requirements/, with hashes
 # make clean   away with venvs, caches and builds
 #
@@ -15,6 +16,9 @@ UV ?= uv
 DEMO_ARGS ?=
 # More workers than cores: many tests wait for a server, a disk or a clock.
 PYTEST_ARGS ?= -n 5 --dist worksteal
+# For every benchmark: --dir PATH is where it works (the disk that is measured), --json what it answers.
+BENCH_ARGS ?=
+BENCH_LEDGER := append verify prove sync_overhead
 
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -23,7 +27,7 @@ LOCK := $(UV) pip compile pyproject.toml requirements/build.in --quiet --univers
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick lint format check lock clean
+.PHONY: help demo test quick lint format check bench-ledger lock clean
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -69,6 +73,12 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# One that misses its goal lets the others run, and fails the whole.
+bench-ledger: $(VENV)/dev.stamp
+	@failed=; for name in $(BENCH_LEDGER); do \
+		$(BIN)/python -m benchmarks.$$name $(BENCH_ARGS) || failed="$$failed $$name"; echo; \
+	done; test -z "$$failed" || { echo "missed a goal:$$failed" >&2; exit 1; }
 
 # Newest versions that pyproject.toml allows, the same ones in all three files, for every platform and Python 3.11+.
 lock:

@@ -127,11 +127,11 @@ def new_ledger(folder: Path) -> SqlLedger:
     return open_ledger(url, ACTOR)
 
 
-def fill(ledger: SqlLedger, events: int, items: int, batch: int = 1000) -> None:
-    """Records until *ledger* has *events* events."""
+def fill(ledger: SqlLedger, events: int, source: Iterator[Entry], batch: int = 1000) -> None:
+    """Records from *source*, a history that goes on where it was left, until *ledger* has *events* events."""
     missing = events - ledger.log.size()
     began, done = time.monotonic(), 0
-    for some in batches(islice(entries(items), missing), batch):
+    for some in batches(islice(source, missing), batch):
         ledger.journal.record(some)
         done += len(some)
         if done % (100 * batch) == 0:

@@ -22,7 +22,7 @@ from archiver.log.proof_check import check
 from archiver.log.tree import inclusion_proof, leaf_hash, node_hash, root_of
 from archiver.work.prove import Prover
 from benchmarks.common import Figure, Results, main, workplace
-from benchmarks.ledgers import evidence, fill, new_ledger
+from benchmarks.ledgers import entries, evidence, fill, new_ledger
 
 ORIGIN = "bench.example.com/custody"
 _MOST_MS = 50
@@ -39,7 +39,7 @@ def run(given: argparse.Namespace) -> Results:
     """Makes the ledger, then measures proofs of items that are chosen at random."""
     results = Results(f"Proofs out of {given.events:,} events on SQLite")
     with workplace(given.dir) as place, closing(new_ledger(place)) as ledger:
-        fill(ledger, given.events, given.items)
+        fill(ledger, given.events, entries(given.items))
         key = _sign(ledger, [given.events // 2, given.events])
         FolderStore.create(place / "archive")
         _measure(results, ledger, place / "archive", key, given)
