@@ -37,7 +37,7 @@ COMMANDS: Final = {
     "status": ("status", "Show counts by verdict, bytes, last sync, what is overdue."),
     "report": ("report", "Write a chain-of-custody report."),
     "keys": ("keys", "List, fetch, import or export the harvested public keys."),
-    "ledger": ("ledger", "Make the ledger, or bring its schema up to date."),
+    "ledger": ("ledger", "Verify, sign, prove, rebuild or upgrade the tamper-evident ledger."),
 }
 """Command -> (module of ``archiver.cli`` with a ``command``, one line of help)."""
 

@@ -82,9 +82,11 @@ def test_a_lost_ledger_comes_back_and_everything_goes_on(home_of_each, key):
     assert [row[2] for row in after["custody_events"] if row[0] == size] == [LedgerRebuilt.kind]
     assert home.run("list", "--json", status=0).lines == listed
 
+    assert home.run("ledger", "verify", "--json", status=0).json["problems"] == []
     home.deliver(key)
     assert home.run("sync", "--json").json["archived"] == 1
     assert home.run("audit", "--all", "--json").json["audited"] == 6
+    assert home.run("ledger", "verify", "--json", status=0).json["problems"] == []
 
 
 def test_what_was_archived_after_the_last_head_is_told_and_taken_in_again(home, key):
@@ -139,9 +141,13 @@ def test_without_a_trusted_key_nothing_is_believed(home, key):
     (home.root / "custody-key").unlink()
     assert "trusted_keys" in home.run("ledger", "rebuild").stderr
     assert not home.ledger.file.exists()
-    home.write(home.folder_source(), custody={"trusted_keys": [vkey]})
+    trusted = {"trusted_keys": [vkey]}
+    home.write(home.folder_source(), custody=trusted)
     home.run("ledger", "rebuild", status=0)
-    assert home.ledger.file.exists()
+    another = home.root / "another-key"
+    home.run("ledger", "rotate-key", "--to", another, "--lost", status=0)
+    home.write(home.folder_source(), custody={**trusted, "signing_key": str(another)})
+    assert home.run("ledger", "verify", "--json", status=0).json["problems"] == []
 
 
 def test_an_altered_log_is_refused_with_the_place(home, key):
