@@ -93,8 +93,10 @@ def _where(problem: Problem) -> str:
 
 
 def _lost(problem: Problem, remedy: str, as_json: bool) -> int:
+    from archiver.work.log_verify_report import nothing_but
+
     if as_json:
-        print_json({"size": 0, "root": None, "events_checked": 0, "rows_checked": 0, "problems": [asdict(problem)]})
+        print_json(_fields(nothing_but(problem)))
     else:
         _tell(as_json)(problem)
     note(f"archiver: {remedy}")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from archiver.domain.text import printable
 from archiver.errors import BusyError, LedgerError, MediumError, StoppedError
@@ -39,6 +39,18 @@ _POLL_SECONDS: Final = 0.2
 
 _TILES: Final = "tile"
 
+_NOTHING: Final[dict[str, Any]] = {
+    "size": 0,
+    "root": None,
+    "events_checked": 0,
+    "rows_checked": 0,
+    "keys": 0,
+    "checkpoints": 0,
+    "anchors": 0,
+    "anchors_unchecked": 0,
+}
+"""What is counted where there are no events to go through."""
+
 
 @dataclass
 class LogVerifier:
@@ -61,31 +73,44 @@ class LogVerifier:
         findings = Findings(tell)
         self.progress.begin("ledger verify")
         with self._undisturbed(findings) as published:
-            walk = _Walk(self, published, findings)
-            size = self.ledger.log.size()
-            with ExitStack() as stack:
-                rows = self._row_check(stack, size, findings)
-                root = walk.run(size)
-                self._guards(findings)
-                anchors = walk.anchors(online)
-                walk.added()
-                looked_at = self._finish(rows, findings)
+            counts = self._all(published, online, findings)
         return LogReport(
-            size=walk.tree.size,
-            root=None if root is None else root.hex(),
-            events_checked=walk.tree.checked,
-            rows_checked=looked_at + walk.tree.rows + walk.heads.checked,
             problems=tuple(findings.problems),
             problem_count=findings.count,
             failed=findings.failed,
             unreached=findings.unreached,
             notes=tuple(findings.notes),
-            keys=len(walk.keys.keys),
-            checkpoints=walk.heads.checked,
-            anchors=anchors.checked,
-            anchors_unchecked=anchors.unchecked,
             seconds=time.monotonic() - began,
+            **counts,
         )
+
+    def _all(self, published: PublishedLog | None, online: bool, findings: Findings) -> dict[str, Any]:
+        """Everything; answers what the report counts."""
+        self._guards(findings)
+        try:
+            size = self.ledger.log.size()
+        except LedgerError as error:
+            if not findings.failed:
+                raise
+            findings.unread(error)  # a table is gone, and has been told of
+            return _NOTHING
+        walk = _Walk(self, published, findings)
+        with ExitStack() as stack:
+            rows = self._row_check(stack, size, findings)
+            root = walk.run(size)
+            anchors = walk.anchors(online)
+            walk.added()
+            looked_at = self._finish(rows, findings)
+        return {
+            "size": walk.tree.size,
+            "root": None if root is None else root.hex(),
+            "events_checked": walk.tree.checked,
+            "rows_checked": looked_at + walk.tree.rows + walk.heads.checked,
+            "keys": len(walk.keys.keys),
+            "checkpoints": walk.heads.checked,
+            "anchors": anchors.checked,
+            "anchors_unchecked": anchors.unchecked,
+        }
 
     @contextmanager
     def _undisturbed(self, findings: Findings) -> Iterator[PublishedLog | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from operator import itemgetter
 from typing import Final
 
@@ -95,17 +96,18 @@ def believed(
     """The hash of each leaf that is to be believed.
 
     *witnesses*: by :data:`ROWS` and the others, all of the same length. *parents*: the stored hash over each pair.
-    *proves* answers how many of the first leaves are proven to be these, 0 for none.
+    *proves* is given what a witness tells without a gap from the first leaf on, and answers how many of these are
+    proven, 0 for none.
     """
     count = len(witnesses[ROWS])
     most = [_most([witness[leaf] for witness in witnesses]) for leaf in range(count)]
     for pair in range(len(parents)):
         _settle(most, witnesses, parents[pair], 2 * pair)
     for candidate in (most, *(witnesses[n] for n in (BODIES, TILES, ENTRIES, ROWS))):
-        whole = [leaf for leaf in candidate if leaf is not None]
-        proven = proves(whole) if len(whole) == count else 0
+        told = [leaf for leaf in takewhile(lambda one: one is not None, candidate) if leaf is not None]
+        proven = proves(told)
         if proven:
-            return [*whole[:proven], *most[proven:]]
+            return [*told[:proven], *most[proven:]]
     return most
 
 

@@ -133,7 +133,10 @@ def keys_of(log: CustodyLog, published: PublishedLog | None, trusted: Sequence[s
     rows = _from_table(log, findings)
     listed = _listed(published, findings) if published is not None else None
     keys = []
-    for number, seq in enumerate(sorted({*told, *rows})):
+    # a row that no event made and nobody published is no key of the log; the check of rows tells of it
+    by_events = {key.key for key in told.values()}
+    known = {seq for seq, row in rows.items() if row.key in (listed or ()) and row.key not in by_events}
+    for number, seq in enumerate(sorted({*told, *known})):
         held = [one.key for one in (told.get(seq), rows.get(seq)) if one is not None]
         if listed is not None and number < len(listed):
             held.append(listed[number])

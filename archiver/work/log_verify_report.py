@@ -52,6 +52,11 @@ class LogReport:
     seconds: float
 
 
+def nothing_but(problem: Problem) -> LogReport:
+    """The report where there is no ledger to verify."""
+    return LogReport(0, None, 0, 0, (problem,), 1, True, False, (), 0, 0, 0, 0, 0.0)
+
+
 @dataclass
 class Findings:
     """Takes problems, tells each at once, and keeps the first ones for the report."""

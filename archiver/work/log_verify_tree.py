@@ -213,20 +213,22 @@ class TreeCheck:
         count = len(block.bodies)
         proven = self._tiles.proven(block.number)
 
-        def whole(leaves: Sequence[bytes]) -> int:
+        def every(leaves: Sequence[bytes]) -> list[bytes]:
             # where the ledger ends before the tile does, what the tile has more completes the block
-            rest = [one for one in _hashes_of(block.tile, WIDTH)[count:] if one is not None]
-            every = [*leaves, *rest]
-            return count if len(every) == WIDTH and levels_of(every)[LEVELS][0] == proven else 0
+            rest = _hashes_of(block.tile, WIDTH)[count:] if len(leaves) == count else ()
+            return [*leaves, *(one for one in rest if one is not None)]
+
+        def whole(leaves: Sequence[bytes]) -> int:
+            told = every(leaves)
+            return count if len(told) == WIDTH and levels_of(told)[LEVELS][0] == proven else 0
 
         def part(leaves: Sequence[bytes]) -> int:
             size, root = self._newest or (0, b"")
-            rest = [one for one in _hashes_of(block.tile, WIDTH)[count:] if one is not None]
-            every = [*leaves, *rest][: max(0, size - block.first)]
-            if not every or block.first + len(every) != size:
+            told = every(leaves)[: max(0, size - block.first)]
+            if not told or block.first + len(told) != size:
                 return 0
-            nodes = _tail_of(levels_of(every), len(every))
-            return min(count, len(every)) if self._blocks.root(*nodes) == root else 0
+            nodes = _tail_of(levels_of(told), len(told))
+            return min(count, len(told)) if self._blocks.root(*nodes) == root else 0
 
         return part if proven is None else whole
 
