@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import random
 import subprocess
+import sys
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from archiver.adapters.anchors.timestamp import TimestampAuthority
-from archiver.errors import AnchorError
+from archiver.checkup_anchors import anchor_checks
+from archiver.errors import AnchorError, UsageError
+from archiver.settings import parse_settings
 from tests.support.anchoring import now, prover, some_log
 from tests.support.hostile_http import Answer
 from tests.support.tsa import TsaServer, authority, by_openssl, made_at
@@ -285,3 +289,13 @@ def test_answers_made_here_are_what_openssl_takes_for_answers(tsa, tmp_path):
     command += ["-attime", str(int(YEAR_2016.timestamp()))]
     ran = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert "Verification: OK" in ran.stdout, ran.stderr
+
+
+def test_without_the_package_the_configuration_is_wrong(tsa, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rfc3161_client", None)
+    with pytest.raises(UsageError, match="needs rfc3161-client, which is not installed"):
+        asked(tsa)
+    configured = f"[[anchors.timestamps]]\nname = 'a'\nurl = '{tsa.url}'\nca_file = '{tsa.ca_file}'"
+    found = list(anchor_checks(parse_settings(configured, Path("x"), {}), now))
+    assert [(one.id, one.status) for one in found] == [("sign", "fail"), ("timestamp", "fail")]
+    assert "requirements" in found[0].remedy
