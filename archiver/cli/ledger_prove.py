@@ -40,7 +40,10 @@ Exit status: 0 the proof is written, and holds; 1 ledger and signed checkpoint d
     "--checkpoint", type=click.IntRange(min=1), metavar="SIZE", help="Prove with the checkpoint of SIZE leaves."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, which must not be there."
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to FILE, which must not be there (-: stdout).",
 )
 @click.option("--dir", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Write files for other tools.")
 @click.option("--json", "as_json", is_flag=True, help="With --out or --dir: say what was written as a JSON object.")
@@ -64,6 +67,7 @@ def command(
     from archiver import wiring
     from archiver.work.prove import Prover, described
 
+    out = None if str(out) == "-" else out
     _check_choice(what, consistency, checkpoint, folder)
     settings = cli.settings()
     for target in filter(None, (out, folder)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,13 @@ def test_a_proof_is_written_and_holds_elsewhere(synced, tmp_path):
     assert answer["holds"]
     assert answer["signed_by"] == [vkey(synced)]
     assert [event["kind"] for event in answer["events"]] == ["key_harvested", "evidence_acquired"]
+
+
+def test_a_proof_is_checked_from_stdin(synced):
+    proof = synced.run("ledger", "prove", first_id(synced), status=0).stdout
+    process = synced.start("ledger", "check", "-", "--vkey", vkey(synced), stdin=subprocess.PIPE)
+    said, _ = process.communicate(proof, timeout=60)
+    assert (process.returncode, said.partition(":")[0]) == (0, "holds")
 
 
 def test_stdout_carries_the_proof_and_nothing_else(synced):
