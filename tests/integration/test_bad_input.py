@@ -57,7 +57,7 @@ def test_a_command_that_is_not_there(home):
 
 
 def test_a_variable_in_place_of_the_files_value(home, key):
-    home.configure(home.folder_source())
+    home.write(home.folder_source())
     home.deliver(key)
     home.environ["ARCHIVER_ARCHIVE__URL"] = (home.root / "other").as_uri()
     home.run("ledger", "upgrade", status=0)

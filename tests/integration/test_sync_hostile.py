@@ -71,7 +71,7 @@ def test_hostile_object_keys_stay_inside_and_each_apart(home, key, bucket, capfd
     held = [data for path, data in home.archived().items() if path.endswith("/result_1.csv.gz")]
     assert sorted(held) == sorted(files["result_1.csv.gz"] for files in contents.values())
     top = {path.name for path in home.archive.iterdir()}
-    assert top == {".staging", "keys", "prod", "set-aside", "unlisted"}
+    assert top == {".staging", "keys", "log", "prod", "set-aside", "unlisted"}
     for path in (home.archive / "prod").rglob("*"):
         assert path.name.isprintable()
         assert not path.name.startswith(".")
