@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from archiver import custody_key
+from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import open_ledger
+from archiver.adapters.ledger.restore import is_lost
 from archiver.adapters.ledger.upgrade import upgrade
 from archiver.adapters.owner import make_folders, missing_folders
 from archiver.domain.custody import Actor
-from archiver.errors import UsageError
+from archiver.errors import MediumError, UsageError
 from archiver.log.note import ed25519_key
 from archiver.settings import Settings
 
@@ -37,7 +39,23 @@ def provision(
     *warn* hears of what was made and should not have been missing. Raises StoreError, LedgerError, UsageError.
     What was made before stands; calling again makes the rest.
     """
+    _check_not_lost(settings)
     return [*_archive(settings), *_ledger(settings, actor, now), *_key(settings, actor, environ, warn)]
+
+
+def _check_not_lost(settings: Settings) -> None:
+    """Raises UsageError where a log is published and its ledger is gone: a new one would be none of that log's."""
+    try:
+        published = LogFolder(settings.archive.path).read("checkpoint")
+    except MediumError:  # no archive yet, or one that others will tell of
+        return
+    if published is None or not is_lost(settings.ledger.dsn):
+        return
+    raise UsageError(
+        f"there is no ledger at {settings.ledger.shown_url}, and its log is published in {settings.archive.path}",
+        "It was lost, or is not where the configuration says: bring it back with `archiver ledger rebuild`"
+        " (docs/runbook.md).",
+    )
 
 
 def _log_key(settings: Settings, actor: Actor) -> str | None:

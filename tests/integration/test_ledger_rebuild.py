@@ -71,6 +71,7 @@ def test_a_lost_ledger_comes_back_and_everything_goes_on(home_of_each, key):
     lose(home.ledger)
     assert home.run("ledger", "rebuild", "--dry-run", "--json", status=0).json["dry_run"]
     assert home.run("status").status == 2
+    assert "archiver ledger rebuild" in home.run("ledger", "upgrade", status=2).stderr
     rebuilt = home.run("ledger", "rebuild", "--json", status=0).json
     size = rebuilt["size"]
     assert size == len(before["custody_events"])

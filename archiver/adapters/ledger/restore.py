@@ -80,6 +80,18 @@ class Draft:
             put(connection, checkpoints, [{"size": head.size, "note": stored_text(head.note)} for head in heads])
 
 
+def is_lost(url: str) -> bool:
+    """True where nothing of a ledger is at *url* but perhaps an empty file: whoever had one has it no more.
+
+    Raises SettingsError, LedgerError where that cannot be looked at.
+    """
+    place = place_of(url)
+    if place.file is not None:
+        return not _holds_something(place.file)
+    with closing(connect(place)) as database, database.read() as connection:
+        return not _tables(connection)
+
+
 def check_absent(url: str) -> None:
     """Raises UsageError unless there is no ledger at *url*: nothing there is ever replaced."""
     place = place_of(url)
@@ -91,19 +103,29 @@ def check_absent(url: str) -> None:
 
 
 def _check_no_file(file: Path) -> None:
+    if _holds_something(file):
+        raise UsageError(f"there is something at {file}, damaged or not; nothing was done", _MOVE)
+    for end in _BESIDE:
+        beside = file.with_name(file.name + end)
+        if os.path.lexists(beside):
+            raise UsageError(f"{beside} belongs to the ledger that was there; nothing was done", _MOVE)
+
+
+def _holds_something(file: Path) -> bool:
+    """True for anything but an empty file. A link is somebody's purpose, wherever it leads."""
     try:
-        if os.path.lexists(file) and (file.is_symlink() or not file.is_file() or file.stat().st_size):
-            raise UsageError(f"there is something at {file}, damaged or not; nothing was done", _MOVE)
-        for end in _BESIDE:
-            beside = file.with_name(file.name + end)
-            if os.path.lexists(beside):
-                raise UsageError(f"{beside} belongs to the ledger that was there; nothing was done", _MOVE)
+        return os.path.lexists(file) and (file.is_symlink() or not file.is_file() or file.stat().st_size > 0)
     except OSError as error:
         raise LedgerError(f"ledger {file} cannot be looked at: {error.strerror}") from error
 
 
+def _tables(connection: Connection) -> list[str]:
+    """Tables of a ledger that are there."""
+    return sorted({*sa.inspect(connection).get_table_names()} & {*metadata.tables, "alembic_version"})
+
+
 def _check_no_tables(connection: Connection, place: Place) -> None:
-    there = sorted({*sa.inspect(connection).get_table_names()} & {*metadata.tables, "alembic_version"})
+    there = _tables(connection)
     if there:
         raise UsageError(
             f"there is a ledger in {place.shown} (table {there[0]}); nothing was done",
