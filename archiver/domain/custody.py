@@ -255,12 +255,19 @@ def to_json(value: object) -> Any:
     return _plain(value)
 
 
+class _Forms(dict[type[Any], Callable[[Any], Any]]):
+    """How values of each type are written, as far as it was asked: bodies are made often."""
+
+    def __missing__(self, kind: type[Any]) -> Callable[[Any], Any]:
+        form = self[kind] = _form_of(kind)
+        return form
+
+
+_FORM: Final = _Forms()
+
+
 def _plain(value: Any) -> Any:
-    kind = type(value)
-    form = _KNOWN.get(kind)
-    if form is None:
-        form = _KNOWN[kind] = _form_of(kind)
-    return form(value)
+    return _FORM[type(value)](value)
 
 
 def _form_of(kind: type[Any]) -> Callable[[Any], Any]:
@@ -277,7 +284,7 @@ def _form_of(kind: type[Any]) -> Callable[[Any], Any]:
 
 def _object_form(names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
     def form(value: Any) -> dict[str, Any]:
-        return {name: _plain(getattr(value, name)) for name in names}
+        return {name: _FORM[type(part := getattr(value, name))](part) for name in names}
 
     return form
 
@@ -307,7 +314,7 @@ _JUDGED: Final[Callable[[Any], dict[str, Any]]] = _object_form([field.name for f
 
 _FORMS: Final[Sequence[tuple[type, Callable[[Any], Any]]]] = (
     (int, _number),
-    (Enum, lambda value: value.value),
+    (Enum, lambda value: value._value_),  # what ``value`` answers, four times as fast
     (str, _text),
     (bytes, lambda value: base64.b64encode(value).decode("ascii")),
     (datetime, format_time),
@@ -317,6 +324,3 @@ _FORMS: Final[Sequence[tuple[type, Callable[[Any], Any]]]] = (
     (Judgement, lambda value: {"verdict": value.verdict.value, **_JUDGED(value)}),
 )
 """By the first type that a value is of; others are dataclasses, each field under its own name."""
-
-_KNOWN: Final[dict[type[Any], Callable[[Any], Any]]] = {}
-"""How values of each type are written, as far as it was asked: bodies are made often."""

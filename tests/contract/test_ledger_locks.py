@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
+from archiver.adapters.ledger.tables import SCHEMA_REVISION
 from archiver.adapters.ledger.upgrade import UpgradeResult, upgrade
 from archiver.errors import BusyError, LeaseLostError
 from tests.support.ledgers import ACTOR, START, LedgerPlace
@@ -248,5 +249,5 @@ def test_an_upgrade_that_is_killed_leaves_no_ledger_or_a_whole_one(empty_place: 
     assert line_of(running) == "nearly"
     running.kill()
     rest_of(running)
-    assert upgrade(empty_place.url, ACTOR, START) == UpgradeResult(None, "0001")
+    assert upgrade(empty_place.url, ACTOR, START) == UpgradeResult(None, SCHEMA_REVISION)
     assert empty_place.query("SELECT count(*) FROM custody_events") == [(1,)]

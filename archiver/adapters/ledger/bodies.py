@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import rfc8785
 import sqlalchemy as sa
 
+from archiver.adapters.ledger.canonical import is_canonical
 from archiver.adapters.ledger.stored import plain_list, plain_text, plain_time
 from archiver.adapters.ledger.tables import custody_events
 from archiver.domain.custody import EvidenceAcquired, to_json
@@ -41,8 +41,8 @@ def event_of(row: Mapping[str, Any]) -> Event:
     seq = row["seq"]
     try:
         body = json.loads(row["body"])
-        canonical = rfc8785.dumps(body).decode("utf-8") == row["body"]
-    except (ValueError, TypeError, RecursionError):  # not JSON, or nothing that JSON has an RFC 8785 form for
+        canonical = is_canonical(row["body"].encode("utf-8"), body)
+    except (ValueError, TypeError, AttributeError, RecursionError):  # not JSON, or no text
         return Event(seq, "", None, (f"custody_events.body of event {seq} is not JSON",))
     troubles = [] if canonical else [f"custody_events.body of event {seq} is not canonical JSON"]
     return Event(seq, str(dig(body, "kind")), body, (*troubles, *_columns(row, body)))

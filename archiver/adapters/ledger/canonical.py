@@ -11,7 +11,7 @@ import rfc8785
 from archiver.domain.custody import Actor, Entry, body
 from archiver.errors import LedgerError
 
-_OTHERWISE: Final = re.compile(rb"[:\[,]-?\d+(?:[.eE]|(?<=\d{16}))")
+_OTHERWISE: Final = re.compile(rb"(?:\A|[:\[,])-?\d+(?:[.eE]|(?<=\d{16}))")
 """A number that orjson and RFC 8785 write, or read, differently: with a fraction, or of 16 digits and more."""
 
 

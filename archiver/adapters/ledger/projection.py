@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from archiver.adapters.ledger.projection_log import anchor_row, log_key_row
 from archiver.adapters.ledger.projection_upkeep import Upkeep
+from archiver.adapters.ledger.row_batch import RowBatch
 from archiver.adapters.ledger.rows import Row, evidence_row, file_rows, provenance_row, reading, said_of
-from archiver.adapters.ledger.statements import chunks, put, rows_of
+from archiver.adapters.ledger.statements import chunks, put
 from archiver.adapters.ledger.stored import (
     plain_list,
     stored_list,
@@ -61,18 +61,14 @@ class Projection:
         self._seq = tree.size - 1
         self._keys = set(known_keys)
         self._rows: dict[str, list[Row]] = {table.name: [] for table in _IN_ORDER}
-        self._states: dict[str, Row] = {}
-        self._new_states: set[str] = set()
+        self._states = RowBatch(evidence_state)
         self._upkeep = Upkeep(connection)
 
     def load(self, entries: Sequence[Entry]) -> None:
         """Reads what is said now of what *entries*, all that will be added, say something new of."""
         ids = {stored_text(entry.id) for entry in entries if isinstance(entry, _OF_A_STATE)}
         for chunk in chunks(ids):
-            found = rows_of(
-                self._connection, sa.select(evidence_state).where(evidence_state.c.evidence_id.in_(chunk))
-            )
-            self._states.update((row["evidence_id"], dict(row)) for row in found)
+            self._states.load(self._connection, evidence_state.c.evidence_id.in_(chunk))
         self._upkeep.load(entries)
 
     def add(self, entry: Entry, body: str) -> None:
@@ -110,25 +106,27 @@ class Projection:
         item = entry.evidence
         self._rows["evidence"].append(evidence_row(item))
         self._rows["files"].extend(file_rows(item))
-        self._judged(item.id, "acquisition", entry.at, entry.judgement, item.key_sha256)
-        state_id = stored_text(item.id)
-        self._new_states.add(state_id)
-        self._states[state_id] = {
-            "evidence_id": state_id,
-            "last_audited_at": None,
-            "acquired_at": stored_time(item.acquired_at),
-            "size": item.size,
-            **self._state_columns(entry.judgement, entry.next_audit_at, []),
-        }
+        said = self._judged(item.id, "acquisition", entry.at, entry.judgement, item.key_sha256)
+        self._states.put(
+            {
+                "evidence_id": stored_text(item.id),
+                "last_audited_at": None,
+                "acquired_at": stored_time(item.acquired_at),
+                "size": item.size,
+                **self._state_columns(said, entry, []),
+            }
+        )
 
     def _verified(self, entry: EvidenceVerified) -> None:
         state = self._state(entry.id)
-        self._judged(entry.id, entry.occasion, entry.at, entry.judgement, entry.key_sha256)
+        said = self._judged(entry.id, entry.occasion, entry.at, entry.judgement, entry.key_sha256)
         standing = [code for code in _standing(state) if code in OF_THE_SOURCE]
-        state |= self._state_columns(entry.judgement, entry.next_audit_at, standing)
+        state |= self._state_columns(said, entry, standing)
         state["last_audited_at"] = stored_time(entry.at)
 
-    def _judged(self, item: str, occasion: str, at: datetime, judgement: Judgement, key_sha256: str | None) -> None:
+    def _judged(self, item: str, occasion: str, at: datetime, judgement: Judgement, key_sha256: str | None) -> Row:
+        """Adds the row of what was judged; answers the columns that what is said now has too."""
+        said = said_of(judgement)
         self._rows["verifications"].append(
             {
                 "seq": self._seq,
@@ -137,17 +135,18 @@ class Projection:
                 "occasion": stored_text(occasion),
                 "checks": stored_list(to_json(judgement.checks)),
                 "key_sha256": stored_optional(key_sha256),
-                **said_of(judgement),
+                **said,
             }
         )
+        return said
 
-    def _state_columns(self, judgement: Judgement, next_audit_at: datetime, standing: Iterable[str]) -> Row:
+    def _state_columns(self, said: Row, entry: EvidenceAcquired | EvidenceVerified, standing: Iterable[str]) -> Row:
         return {
-            **said_of(judgement),
-            "findings": stored_list(findings_with(judgement.findings, standing)),
+            **said,
+            "findings": stored_list(findings_with(entry.judgement.findings, standing)),
             "judged_seq": self._seq,
-            "next_audit_at": stored_time(next_audit_at),
-            "awaiting_key": Reason.KEY_UNAVAILABLE in judgement.reasons,
+            "next_audit_at": stored_time(entry.next_audit_at),
+            "awaiting_key": Reason.KEY_UNAVAILABLE in entry.judgement.reasons,
         }
 
     def _observed(self, entry: SourceObserved) -> None:
@@ -159,7 +158,7 @@ class Projection:
         state["findings"] = stored_list(findings_restored(_standing(state)))
 
     def _state(self, evidence_id: str) -> Row:
-        state = self._states.get(stored_text(evidence_id))
+        state = self._states.get((stored_text(evidence_id),))
         if state is None:
             raise LedgerError(f"evidence {evidence_id} is not on record, so nothing can be recorded about it")
         return state
@@ -178,23 +177,8 @@ class Projection:
         """Writes everything that was taken."""
         for table in _IN_ORDER:
             put(self._connection, table, self._rows[table.name])
-        self._write_states()
+        self._states.write(self._connection)
         self._upkeep.write()
-
-    def _write_states(self) -> None:
-        put(self._connection, evidence_state, [self._states[item] for item in self._new_states])
-        changed = [
-            {f"new_{name}": value for name, value in row.items()}
-            for item, row in self._states.items()
-            if item not in self._new_states
-        ]
-        if changed:
-            self._connection.execute(
-                sa.update(evidence_state)
-                .where(evidence_state.c.evidence_id == sa.bindparam("new_evidence_id"))
-                .values({name: sa.bindparam(f"new_{name}") for name in _STATE_CHANGES}),
-                changed,
-            )
 
 
 _OF_A_STATE: Final = (EvidenceVerified, SourceObserved, SourceRestored)
@@ -208,15 +192,6 @@ _IN_ORDER: Final = (
     verifications,
     log_keys,
     anchors,
-)
-_STATE_CHANGES: Final = (
-    "judged_seq",
-    "verdict",
-    "reasons",
-    "findings",
-    "last_audited_at",
-    "next_audit_at",
-    "awaiting_key",
 )
 
 

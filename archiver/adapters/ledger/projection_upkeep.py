@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from archiver.adapters.ledger.deliveries import delivery_key, prefix_digest
+from archiver.adapters.ledger.row_batch import Key, RowBatch
 from archiver.adapters.ledger.rows import Row, plain_number, reading
-from archiver.adapters.ledger.statements import chunks, put, rows_of
+from archiver.adapters.ledger.statements import chunks, rows_of
 from archiver.adapters.ledger.stored import stored_list, stored_optional, stored_text, stored_time
 from archiver.adapters.ledger.tables import alerts, deliveries, evidence, sources
 from archiver.domain.custody import (
@@ -32,66 +33,15 @@ from archiver.domain.custody import (
 from archiver.domain.custody_upkeep import AlertRaised, AlertTold, DeliveryNoted, SourceSynced
 from archiver.domain.verdict import Finding
 
-Key = tuple[Any, ...]
-
-
-class _Rows:
-    """Rows of *table* by their primary key: as they were read, and as they are to stand."""
-
-    def __init__(self, table: sa.Table, changes: Sequence[str]) -> None:
-        """*changes*: the columns that a row that is there may get other values in."""
-        self._table = table
-        self._keys = [column.name for column in table.primary_key]
-        self._changes = changes
-        self._before: dict[Key, Row] = {}
-        self._now: dict[Key, Row] = {}
-
-    def load(self, connection: Connection, condition: sa.ColumnElement[bool]) -> None:
-        """Reads the rows for which *condition* holds."""
-        for row in rows_of(connection, sa.select(self._table).where(condition)):
-            key = tuple(row[name] for name in self._keys)
-            self._before[key] = dict(row)
-            self._now[key] = dict(row)
-
-    def get(self, key: Key) -> Row | None:
-        """The row, to be changed in place; None where there is none."""
-        return self._now.get(key)
-
-    def put(self, row: Row) -> Row:
-        """Adds *row*, all columns of it, unless one with its key is there; answers the one that stands."""
-        return self._now.setdefault(tuple(row[name] for name in self._keys), row)
-
-    def remove(self, key: Key) -> None:
-        """Takes the row away."""
-        self._now.pop(key, None)
-
-    def write(self, connection: Connection) -> None:
-        """Writes what is not as it was read."""
-        removed = [self._bound(row) for key, row in self._before.items() if key not in self._now]
-        if removed:
-            connection.execute(sa.delete(self._table).where(*self._is_it()), removed)
-        put(connection, self._table, [row for key, row in self._now.items() if key not in self._before])
-        changed = [row for key, row in self._now.items() if key in self._before and row != self._before[key]]
-        if changed:
-            new: Row = {name: sa.bindparam(f"new_{name}") for name in self._changes}
-            values = [{f"new_{name}": row[name] for name in self._changes} | self._bound(row) for row in changed]
-            connection.execute(sa.update(self._table).where(*self._is_it()).values(new), values)
-
-    def _is_it(self) -> list[sa.ColumnElement[bool]]:
-        return [self._table.c[name] == sa.bindparam(f"of_{name}") for name in self._keys]
-
-    def _bound(self, row: Row) -> Row:
-        return {f"of_{name}": row[name] for name in self._keys}
-
 
 class Upkeep:
     """One batch of entries on its way into ``sources``, ``deliveries`` and ``alerts``."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._sources = _Rows(sources, _OF_A_SOURCE)
-        self._deliveries = _Rows(deliveries, _OF_A_DELIVERY)
-        self._alerts = _Rows(alerts, _OF_AN_ALERT)
+        self._sources = RowBatch(sources)
+        self._deliveries = RowBatch(deliveries)
+        self._alerts = RowBatch(alerts)
         self._places: dict[str, Key] = {}
         self._takes: dict[type[Entry], Callable[[int, Any], None]] = {
             DeliverySeen: self._seen,
@@ -266,8 +216,6 @@ class Upkeep:
 
 _OF_A_PREFIX: Final = (DeliverySeen, DeliveryVanished, DeliveryNoted)
 _OF_A_SOURCE: Final = ("url", "last_sync_at", "last_full_at", "last_full_objects", "failing_since")
-_OF_A_DELIVERY: Final = ("listing_digest", "first_seen_at", "evidence_id", "revision", "gone")
-_OF_AN_ALERT: Final = ("attempts", "next_try_at", "refused", "delivered_at")
 
 
 def cause_digest(cause: str) -> str:

@@ -24,11 +24,26 @@ def put(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any
     if not rows:
         return
     names = table.columns.keys()
-    mark = "%s" if connection.dialect.name == "postgresql" else "?"
-    columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join([mark] * len(names))
+    columns = ", ".join(f'"{name}"' for name in names)
+    marks = ", ".join([_mark(connection)] * len(names))
     statement = f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'  # noqa: S608 - our own names
     values = operator.itemgetter(*names)
     connection.exec_driver_sql(statement, [values(row) for row in rows])
+
+
+def change(connection: Connection, table: sa.Table, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Sets the columns *names* of *rows*, which are found by their primary keys; values as :func:`put` has them."""
+    keys = [column.name for column in table.primary_key]
+    mark = _mark(connection)
+    changes = ", ".join(f'"{name}" = {mark}' for name in names)
+    found = " AND ".join(f'"{key}" = {mark}' for key in keys)
+    statement = f'UPDATE "{table.name}" SET {changes} WHERE {found}'  # noqa: S608 - our own names
+    connection.exec_driver_sql(statement, [tuple(row[name] for name in (*names, *keys)) for row in rows])
+
+
+def _mark(connection: Connection) -> str:
+    """What stands for a value in the driver's own statements."""
+    return "%s" if connection.dialect.name == "postgresql" else "?"
 
 
 def rows_of(connection: Connection, statement: sa.Select[Any]) -> list[Mapping[str, Any]]:
