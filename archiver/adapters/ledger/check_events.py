@@ -140,7 +140,7 @@ class EventCheck:
         ):
             return False
         rows.head = next(rows.rest, _END)
-        self._states.judged(of, (seq, verdict, reasons, when, due), bits)
+        self._states.judged(of, (seq, verdict, reasons, when, due, bits))
         return True
 
     def _is_acquired(self, row: Row) -> bool:
@@ -167,7 +167,7 @@ class EventCheck:
             return False
         rows.head = next(rows.rest, _END)
         size = sum(file[5] for file in files)
-        self._states.acquired(of, (seq, evidence[14], size), (seq, verdict, reasons, None, due), bits)
+        self._states.acquired(of, (seq, evidence[14], size), (seq, verdict, reasons, None, due, bits))
         self._items.hold(Acquired(seq, evidence, files))
         first_seen_at, revision = evidence[13], evidence[5]
         self._upkeep.archived(Archived(seq, evidence[1], evidence[3], listing, first_seen_at, of, revision, body))
@@ -231,13 +231,13 @@ class EventCheck:
         of, due = stored_text(item.id), stored_time(entry.next_audit_at)
         acquired = (seq, stored_time(item.acquired_at), item.size)
         bits = self._bits(judged, entry.judgement)
-        self._states.acquired(of, acquired, (seq, judged[4], judged[5], None, due), bits)
+        self._states.acquired(of, acquired, (seq, judged[4], judged[5], None, due, bits))
         place = (stored_text(item.source), stored_text(item.prefix), stored_text(entry.listing_digest))
         self._upkeep.archived(Archived(seq, *place, evidence[13], of, item.revision, body))
 
     def _judged(self, seq: int, item: str, row: Row, due: str, judgement: Judgement) -> None:
-        state = (seq, row[4], row[5], row[2], due)
-        self._states.judged(stored_text(item), state, self._bits(row, judgement))
+        state = (seq, row[4], row[5], row[2], due, self._bits(row, judgement))
+        self._states.judged(stored_text(item), state)
 
     def _bits(self, row: Row, judgement: Judgement) -> int:
         """The findings of *judgement*, kept for those that say the same."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import chain, count
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, CursorResult
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from archiver.domain.log_records import Problem
@@ -20,8 +21,8 @@ Row = tuple[Any, ...]
 
 _PAGE: Final = 500
 
-_SENT: Final = 100
-"""Rows that PostgreSQL sends at once, and that are read with care at once: a body may have megabytes."""
+_SENT: Final = 50
+"""Rows that are held at once of a table in order: a body may have megabytes."""
 
 
 class _NotUtf8Error(Exception):
@@ -40,6 +41,8 @@ class Reader:
         raw: Any = connection.connection.driver_connection
         self._raw = raw
         self._with_care: Any = raw.text_factory if self._is_sqlite else None
+        self._error: Any = sqlite3.Error if self._is_sqlite else connection.dialect.loaded_dbapi.Error
+        self._names = count()
         self._broken: set[str] = set()
         self.rows = 0
 
@@ -83,55 +86,57 @@ class Reader:
 
         Rows without a number come at either end, and not where *start* is given.
         """
+        return chain.from_iterable(self._in_order(table, start))
+
+    def _in_order(self, table: sa.Table, start: int | None) -> Iterator[list[Row]]:
         key = next(iter(table.primary_key)).name
         select = f"SELECT {_names(table)} FROM {table.name}"  # noqa: S608 - our own names
         last, compared, careful = start, ">=", False
         while not self.is_broken(table):
             where = "" if last is None else f" WHERE {key} {compared} ?"
-            sql = f"{select}{where} ORDER BY {key}" + (f" LIMIT {_SENT}" if careful else "")
+            sql = f"{select}{where} ORDER BY {key}"
             taken = 0
             try:
-                for row in self._one_by_one(sql, () if last is None else (last,), careful):
-                    taken += 1
-                    last, compared = row[0], ">"
-                    yield row
+                for page in self._pages(sql, () if last is None else (last,), careful):
+                    taken += len(page)
+                    last, compared = page[-1][0], ">"
+                    yield page
             except _NotUtf8Error:
                 careful = True
                 continue
-            finally:
-                self.rows += taken
-            if not careful or taken < _SENT:
+            if not careful or not taken:
                 return
             careful = False
 
-    def _one_by_one(self, sql: str, parameters: Row, careful: bool) -> Iterator[Row]:
+    def _pages(self, sql: str, parameters: Row, careful: bool) -> Iterator[list[Row]]:
+        """The answer in small pages; *careful*: only its first, with text that is none as bytes."""
         if careful:
             with self._text_by(self._with_care):
-                rows = self.all(sql, parameters)
-            yield from rows
+                rows = self.all(f"{sql} LIMIT {_SENT}", parameters)
+            self.rows += len(rows)
+            yield from [rows] if rows else []
             return
-        result = self._execute(sql, parameters, _SENT)
-        try:
-            yield from result.cursor  # type: ignore[misc]
-        except sqlite3.Error as error:
-            raise _said(error) from error
-        finally:
-            result.close()
+        yield from self._fetched(sql, parameters, _SENT)
+
+    def _fetched(self, sql: str, parameters: Row, most: int) -> Iterator[list[Row]]:
+        """The answer in pages of *most* rows, of which PostgreSQL does not send more at once either."""
+        cursor = self._raw.cursor() if self._is_sqlite else self._raw.cursor(name=f"rows_{next(self._names)}")
+        with closing(cursor):
+            try:
+                cursor.execute(sql if self._is_sqlite else sql.replace("?", "%s"), parameters)
+                while page := cursor.fetchmany(most):
+                    self.rows += len(page)
+                    yield page
+            except self._error as error:
+                raise _said(error) from error
 
     def each(self, table: sa.Table, columns: Sequence[str]) -> Iterator[list[Row]]:
         """All rows of *table* in pages, in any order. Not from an index, which may hold others than the table."""
         if self.is_broken(table):
             return
-        result = self._execute(f"SELECT {', '.join(columns)} FROM {self._itself(table)}", (), _PAGE)  # noqa: S608
-        cursor: Any = result.cursor
-        try:
-            while page := cursor.fetchmany(_PAGE):
-                self.rows += len(page)
-                yield page
-        except sqlite3.Error as error:
-            raise _said(error) from error
-        finally:
-            result.close()
+        sql = f"SELECT {', '.join(columns)} FROM {self._itself(table)}"  # noqa: S608 - our own names
+        with self._text_by(self._with_care):
+            yield from self._fetched(sql, (), _PAGE)
 
     def among(self, table: sa.Table, column: str, values: Sequence[str]) -> list[Row]:
         """The rows of *table* whose *column* is one of *values*, by primary key."""
@@ -153,10 +158,11 @@ class Reader:
                 return self._all(sql, parameters)
 
     def _all(self, sql: str, parameters: Row) -> list[Row]:
-        result = self._execute(sql, parameters)
+        text = sql if self._is_sqlite else sql.replace("?", "%s")
+        result = self._connection.exec_driver_sql(text, parameters)
         try:
-            return list(result.cursor.fetchall())
-        except sqlite3.Error as error:
+            return list(result.cursor.fetchall()) if result.cursor else []
+        except self._error as error:
             raise _said(error) from error
         finally:
             result.close()
@@ -168,11 +174,6 @@ class Reader:
         found = self.all(f"PRAGMA integrity_check({table.name})")
         return [str(said) for (said,) in found if said != "ok"]
 
-    def _execute(self, sql: str, parameters: Row, sent: int = 0) -> CursorResult[Any]:
-        options = {"stream_results": True, "max_row_buffer": sent} if sent else {}
-        text = sql if self._is_sqlite else sql.replace("?", "%s")
-        return self._connection.exec_driver_sql(text, parameters, execution_options=options)
-
     def _itself(self, table: sa.Table) -> str:
         return f"{table.name} NOT INDEXED" if self._is_sqlite else table.name
 
@@ -181,8 +182,8 @@ def _names(table: sa.Table) -> str:
     return ", ".join(column.name for column in table.columns)
 
 
-def _said(error: sqlite3.Error) -> Exception:
+def _said(error: Exception) -> Exception:
     """*error*, which came while rows were fetched, as SQLAlchemy would raise it."""
-    if getattr(error, "sqlite_errorcode", None) is None and "UTF-8" in str(error):
+    if isinstance(error, sqlite3.Error) and not hasattr(error, "sqlite_errorcode") and "UTF-8" in str(error):
         return _NotUtf8Error(str(error))
     return DBAPIError(None, None, error)

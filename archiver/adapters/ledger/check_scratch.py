@@ -50,7 +50,7 @@ _PLACES: Final = "CREATE TABLE evidence (id TEXT PRIMARY KEY, source TEXT, prefi
 
 _FOLD: Final = """
 INSERT INTO items
-  (id, acquired, acquired_at, size, judged, verdict, reasons, kept, findings, audited_at, next_audit_at)
+  (id, acquired, acquired_at, size, judged, verdict, reasons, audited_at, next_audit_at, kept, findings)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
   acquired = coalesce(acquired, excluded.acquired), acquired_at = coalesce(acquired_at, excluded.acquired_at),
@@ -134,18 +134,16 @@ class Scratch:
 @contextmanager
 def scratch() -> Iterator[Scratch]:
     """A temporary database, gone when left."""
-    raw = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    raw = sqlite3.connect("", isolation_level=None)
     engine = sa.create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
     try:
-        for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
-            raw.execute(f"PRAGMA {setting}")
-        raw.create_function("finding_list", 1, _finding_list, deterministic=True)
-        raw.execute("BEGIN")
-        for table in (sources, deliveries, alerts, keys):
-            raw.execute(_table_like(table))
-        for statement in (_ITEMS, _STATES, _PLACES):
-            raw.execute(statement)
         with engine.connect() as connection:
+            for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
+                raw.execute(f"PRAGMA {setting}")
+            raw.create_function("finding_list", 1, _finding_list, deterministic=True)
+            raw.execute("BEGIN")  # now: SQLAlchemy rolls back what it finds begun when it connects
+            for statement in (*map(_table_like, (sources, deliveries, alerts, keys)), _ITEMS, _STATES, _PLACES):
+                raw.execute(statement)
             yield Scratch(raw, connection)
     finally:
         engine.dispose()

@@ -14,79 +14,82 @@ _MOST_HELD: Final = 40_000
 _OF_THE_SOURCE: Final = sum(BITS[value] for value in OF_THE_SOURCE)
 _DELETED: Final = BITS[Finding.SOURCE_DELETED.value]
 
-_Acquired = tuple[int, str, int]
-_Judged = tuple[int, str, str, str | None, str]
+Acquired = tuple[int, str, int]
+"""Number of the event, acquired_at, size."""
 
-_State = tuple[_Acquired | None, _Judged | None, int, int]
-"""What some events of an item say: its acquisition, the last judgement, and of the findings that stood before those
-which are kept, and those which are added. Two of them make one, whatever came before the first.
-"""
+Judged = tuple[int, str, str, str | None, str, int]
+"""Number of the event, verdict, reasons, last_audited_at (None: at acquisition), next_audit_at, findings."""
 
 
 class States:
-    """The fold. Times as they stand in columns, sets of findings as bits (``check_scratch.BITS``)."""
+    """The fold. Times as they stand in columns, sets of findings as bits (``check_scratch.BITS``).
+
+    What is held says what came of the item's events since it was last laid down; of the findings that stood before,
+    which are kept, and which are added.
+    """
 
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
-        self._held: dict[str, _State] = {}
-
-    def acquired(self, item: str, acquired: _Acquired, judged: _Judged, findings: int) -> None:
-        """*acquired*: number of the event, acquired_at, size. *judged*: as for :meth:`judged`."""
-        before = self._held.get(item)
-        self._held[item] = ((before and before[0]) or acquired, judged, 0, findings)
-        self._lay_down()
-
-    def judged(self, item: str, judged: _Judged, findings: int) -> None:
-        """*judged*: number of the event, verdict, reasons, last_audited_at (None: at acquisition), next_audit_at.
-
-        What concerns the source stands on.
+        self._acquired: dict[str, Acquired] = {}
+        self._judged: dict[str, Judged] = {}
+        self._standing: dict[str, tuple[int, int]] = {}
+        """Of items that anything was seen of at the source: kept, added. Of others: what concerns the source, and
+        what the last judgement found.
         """
-        before = self._held.get(item)
-        if before is None:
-            self._held[item] = (None, judged, _OF_THE_SOURCE, findings)
-            self._lay_down()
-        else:
-            self._held[item] = (
-                before[0],
-                judged,
-                before[2] & _OF_THE_SOURCE,
-                (before[3] & _OF_THE_SOURCE) | findings,
-            )
+
+    def acquired(self, item: str, acquired: Acquired, judged: Judged) -> None:
+        """An item that was acquired."""
+        self._acquired.setdefault(item, acquired)
+        self.judged(item, judged)
+
+    def judged(self, item: str, judged: Judged) -> None:
+        """An item that was judged. What concerns the source stands on."""
+        found = judged[5]
+        if found & _OF_THE_SOURCE or item in self._standing:
+            kept, added = self._standing.get(item, (_OF_THE_SOURCE, 0))
+            self._standing[item] = (kept & _OF_THE_SOURCE, (added & _OF_THE_SOURCE) | found)
+        self._judged[item] = judged
+        if len(self._judged) >= _MOST_HELD:
+            self.flush()
 
     def observed(self, item: str, finding: Finding) -> None:
         """*finding* was seen at the source."""
-        self._also(item, ALL_FINDINGS, BITS[finding.value])
+        kept, added = self._stood(item)
+        self._stand(item, kept, added | BITS[finding.value])
 
     def restored(self, item: str) -> None:
         """The source holds again what was deleted there."""
-        self._also(item, ALL_FINDINGS & ~_DELETED, 0)
+        kept, added = self._stood(item)
+        self._stand(item, kept & ~_DELETED, added & ~_DELETED)
 
-    def _also(self, item: str, kept: int, findings: int) -> None:
-        acquired, judged, before, stood = self._held.get(item, (None, None, ALL_FINDINGS, 0))
-        self._held[item] = (acquired, judged, before & kept, (stood & kept) | findings)
-        self._lay_down()
-
-    def _lay_down(self) -> None:
-        if len(self._held) >= _MOST_HELD:
+    def _stand(self, item: str, kept: int, added: int) -> None:
+        self._standing[item] = (kept, added)
+        if len(self._standing) >= _MOST_HELD:
             self.flush()
+
+    def _stood(self, item: str) -> tuple[int, int]:
+        judged = self._judged.get(item)
+        return self._standing.get(item) or ((ALL_FINDINGS, 0) if judged is None else (_OF_THE_SOURCE, judged[5]))
 
     def acquired_by(self, items: Sequence[str]) -> dict[str, int]:
         """The events that acquired *items*, of those that any did."""
-        found = self._scratch.acquired_by(items)
-        for item in items:
-            acquired = self._held[item][0] if item in self._held else None
-            if acquired is not None:
-                found.setdefault(item, acquired[0])
-        return found
+        found = {item: self._acquired[item][0] for item in items if item in self._acquired}
+        return found | self._scratch.acquired_by(items)
 
     def flush(self) -> None:
         """Lays everything into the scratch."""
-        nothing = (None, None, None)
+        nothing = (None,) * 5
+        items = self._judged.keys() | self._standing.keys()
         self._scratch.fold_items(
             [
-                (item, *(acquired or nothing), *((judged or (None, None, None))[:3]), kept, findings)
-                + ((judged[3], judged[4]) if judged else (None, None))
-                for item, (acquired, judged, kept, findings) in self._held.items()
+                (
+                    item,
+                    *self._acquired.get(item, nothing[:3]),
+                    *self._judged.get(item, nothing)[:5],
+                    *self._stood(item),
+                )
+                for item in items
             ]
         )
-        self._held.clear()
+        for held in (self._acquired, self._judged, self._standing):
+            held.clear()
