@@ -222,10 +222,10 @@ class _Walk:
             self._findings.add("published_missing", f"{VKEYS}: the list of the log's keys is not there", None, VKEYS)
         return self.tree.root()
 
-    def leaves(self, first: int, leaves: Sequence[bytes | None]) -> None:
+    def leaves(self, first: int, leaves: Sequence[bytes | None], joined: bytes) -> None:
         """See ``log_verify_tree.Watcher``."""
-        self.heads.leaves(first, leaves)
-        self._bodies.leaves(first, leaves)
+        self.heads.leaves(first, leaves, joined)
+        self._bodies.leaves(first, leaves, joined)
 
     def judge(self, first: int, last: int, root_at: RootAt, rewritten: int | None) -> None:
         """See ``log_verify_tree.Watcher``."""

@@ -55,9 +55,9 @@ class BodyCheck:
         self._size = size
         self._findings = findings
 
-    def leaves(self, first: int, leaves: Sequence[bytes | None]) -> None:
+    def leaves(self, first: int, leaves: Sequence[bytes | None], joined: bytes) -> None:
         """Looks at the bodies that *leaves* tell by their hashes."""
-        if _MARK not in b"".join(leaf for leaf in leaves if leaf is not None):
+        if _MARK not in joined:
             return
         for seq, leaf in enumerate(leaves, first):
             digest = _told_by(leaf) if leaf is not None and _MARK in leaf else None

@@ -63,12 +63,12 @@ class HeadCheck:
 
     # ------------------------------------------------------------------------- while the tree grows
 
-    def leaves(self, first: int, leaves: Sequence[bytes | None]) -> None:
+    def leaves(self, first: int, leaves: Sequence[bytes | None], joined: bytes) -> None:
         """Takes note of the announcements among *leaves*."""
-        for n, leaf in enumerate(leaves):
-            if leaf is None:
-                self._announced[first + n + 1] = None  # whatever it was: nothing can be said of it
-        if _MARK in b"".join(leaf for leaf in leaves if leaf is not None):
+        if None in leaves:
+            lost = [n for n, leaf in enumerate(leaves, first) if leaf is None]
+            self._announced.update((n + 1, None) for n in lost)  # whatever it was: nothing can be said of it
+        if _MARK in joined:
             for n, leaf in enumerate(leaves):
                 if leaf is not None and _MARK in leaf:
                     said = _announcement(leaf)

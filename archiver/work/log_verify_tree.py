@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 from archiver.domain.log_records import LogEntry
 from archiver.errors import StoppedError
 from archiver.log.leaf import ENTRY_BYTES, leaf_of
-from archiver.log.tiles import bundle, entries_of
+from archiver.log.tiles import entries_of
 from archiver.log.tree import HASH_BYTES, Frontier, completed, leaf_hash, node_hash
 from archiver.ports import Progress, ShouldStop
 from archiver.work.log_verify_block import (
@@ -37,6 +38,8 @@ FAR: Final = 1 << 18
 
 _NO_ROW: Final = "merkle_nodes has no row for it that can be read"
 
+_LENGTH: Final = struct.Struct(">H").pack
+
 _NO_HASH: Final[Sequence[Hash]] = (None,) * WIDTH
 
 Node = TypeVar("Node", bytes, Hash)
@@ -48,8 +51,11 @@ RootAt = Callable[[int], bytes | None]
 class Watcher(Protocol):
     """Who wants to know of the tree while it is walked, up to 256 leaves at a time."""
 
-    def leaves(self, first: int, leaves: Sequence[bytes | None]) -> None:
-        """The leaves from *first* on that are believed; None where nobody has one with the hash that is."""
+    def leaves(self, first: int, leaves: Sequence[bytes | None], joined: bytes) -> None:
+        """The leaves from *first* on that are believed; None where nobody has one with the hash that is.
+
+        *joined*: all that are there, in one piece: to look for what few of them hold.
+        """
         ...
 
     def judge(self, first: int, last: int, root_at: RootAt, rewritten: int | None) -> None:
@@ -111,7 +117,7 @@ class TreeCheck:
             number = self.size // WIDTH
             block = _Block(self.size, bodies, rows, self._tiles.at(0, number), self._tiles.at(ENTRIES, number))
             self._walk(block)
-            progress.moved(sum(len(body) for body in bodies if body is not None))
+            progress.moved(sum(map(len, filter(None, bodies))))
         self._runs.finish()
         for level, hashes in self._above.items():
             if hashes or self._tiles.size:
@@ -145,7 +151,7 @@ class TreeCheck:
         count = len(block.bodies)
         self.checked += count - block.bodies.count(None)
         self.rows += count - block.rows.count(None)
-        self._watcher.leaves(block.first, block.leaves)
+        self._watcher.leaves(block.first, block.leaves, b"".join(filter(None, block.leaves)))
         self._tail = block.truth
         self.size = block.first + count
         last = self.size - (count == WIDTH)
@@ -161,21 +167,22 @@ class TreeCheck:
         bodies, rows, tile, found = block.bodies, block.rows, block.tile, block.bundle
         if len(bodies) < WIDTH or None in bodies or None in rows:
             return False
-        leaves = [body if len(body) <= ENTRY_BYTES else leaf_of(body) for body in bodies if body is not None]
+        leaves = [body for body in bodies if body is not None]
+        if max(map(len, leaves)) > ENTRY_BYTES:
+            leaves = [leaf_of(body) for body in leaves]
         sha256 = hashlib.sha256
         own = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
         levels = levels_of(own)
-        sizes = [len(row) for row in rows if row is not None]
-        stored = b"".join(row for row in rows if row is not None)
-        expected = in_rows(levels)
+        stored = [row for row in rows if row is not None]
+        sizes = list(map(len, stored))
         block.leaves, block.own, block.truth = list(leaves), own, levels
         return (
-            stored.startswith(expected)
+            b"".join(stored).startswith(in_rows(levels))
             and sizes[:-1] == ROW_BYTES[:-1]
             and sizes[-1] == HASH_BYTES * completed(block.first + WIDTH - 1)
             and self._tiles.proven(block.number) in (None, levels[LEVELS][0])
             and (tile.width == 0 or (tile.width == WIDTH and tile.data == b"".join(own)))
-            and (found.width == 0 or (found.width == WIDTH and found.data == bundle(leaves)))
+            and (found.width == 0 or (found.width == WIDTH and found.data == _bundle(leaves)))
             and not self._tiles.has_beside(0, block.number)
             and not self._tiles.has_beside(ENTRIES, block.number)
         )
@@ -335,6 +342,11 @@ class TreeCheck:
             return self._blocks.root()
         nodes = _tail_of(self._tail, size - whole)
         return None if None in nodes else self._blocks.root(*(node for node in nodes if node is not None))
+
+
+def _bundle(leaves: Sequence[bytes]) -> bytes:
+    """The bundle of *leaves*, none of which is too long: as ``log.tiles.bundle``, in a third of the time."""
+    return b"".join([_LENGTH(len(leaf)) + leaf for leaf in leaves])
 
 
 def _hashes_of(tile: Published, count: int) -> list[Hash]:

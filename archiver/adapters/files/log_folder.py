@@ -63,9 +63,10 @@ class LogFolder:
         parts: list[bytes] = []
         size = 0
         try:
+            # as large as the file and no larger: thousands are read one after the other
+            buffer = memoryview(bytearray(min(os.fstat(fd).st_size, CHUNK_BYTES) or 1))
             while size <= LOG_FILE_BYTES:
-                buffer = bytearray(CHUNK_BYTES)
-                count = self._tree.disk.read_into(fd, memoryview(buffer))
+                count = self._tree.disk.read_into(fd, buffer)
                 if not count:
                     return b"".join(parts)
                 parts.append(bytes(buffer[:count]))
