@@ -80,7 +80,8 @@ def test_a_trigger_that_does_something_else_is_told(ledger: SqlLedger, ledger_pl
         "ALTER TABLE files ENABLE TRIGGER files_append_only",
         "ALTER TABLE files ENABLE REPLICA TRIGGER files_append_only",
         "DROP TRIGGER files_append_only ON files;"
-        " CREATE TRIGGER files_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON files FOR EACH STATEMENT EXECUTE FUNCTION archiver_rows_stay();"
+        " CREATE TRIGGER files_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON files"
+        " FOR EACH STATEMENT EXECUTE FUNCTION archiver_rows_stay();"
         " ALTER TABLE files ENABLE ALWAYS TRIGGER files_append_only",
         "DROP TRIGGER files_append_only ON files; CREATE TRIGGER files_append_only BEFORE UPDATE OR DELETE ON files"
         " FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION archiver_append_only();"
