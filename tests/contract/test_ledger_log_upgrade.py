@@ -30,6 +30,7 @@ from archiver.domain.custody import (
 )
 from archiver.domain.custody_reading import entry_of
 from archiver.domain.keys import KeyProvenance, PublicKey
+from archiver.domain.log_records import Problem
 from archiver.domain.records import Alert, KnownDelivery, SourceStatus
 from archiver.domain.verdict import Finding
 from archiver.errors import LedgerError
@@ -178,6 +179,10 @@ def test_an_older_ledger_becomes_a_log(older: LedgerPlace, tmp_path: Path) -> No
         assert older.query(f"SELECT * FROM {name} ORDER BY 1, 2")[: len(then)] == then, name
     assert older.query("SELECT * FROM evidence_state ORDER BY evidence_id") == states
     assert not [name for name in tables_of(older.url) if "adopt" in name]
+    problems: list[Problem] = []
+    with ledger.log.check_rows(size) as check:
+        assert check.finish(problems.append) > size
+    assert [*problems, *ledger.log.guards()] == []
     ledger.close()
     assert rows(older.url) == made_anew(older, tmp_path)
     assert len(before["custody_events"]) < size < len(before["custody_events"]) + 25
