@@ -16,10 +16,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from archiver import custody_key
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import open_ledger
 from archiver.checkup_anchors import anchor_checks
+from archiver.checkup_log import key_check, log_check
 from archiver.domain.custody import Actor
 from archiver.domain.health import Health, HealthCheck
 from archiver.domain.paths import STAGING_FOLDER
@@ -51,16 +51,23 @@ class Checkup:
         yield from self._ledger_files()
         windows: Mapping[str, datetime] = {}
         keyless = False
+        log_key: str | None = None
+        log: HealthCheck | None = None
         try:
             with closing(open_ledger(self.settings.ledger.dsn, self.actor)) as ledger:
                 yield HealthCheck("ledger", Health.OK, f"{ledger.url} has this version's schema")
                 yield self._ledger_write(ledger)
                 windows = ledger.keys.regions()
                 keyless = next(iter(ledger.keys.all()), None) is None
+                adopted = ledger.log.keys()
+                log_key = adopted[-1].key if adopted else None
+                log = log_check(self.settings, ledger)
         except ArchiverError as error:
             yield _failed("ledger", error)
         yield from self._archive()
-        yield self._custody_key()
+        yield key_check(self.settings, self.environ, log_key)
+        if log is not None:
+            yield log
         yield self._notify()
         yield from anchor_checks(self.settings, self.clock)
         if not self.settings.sources:
@@ -148,22 +155,6 @@ class Checkup:
             detail = f"{root} is {owner}'s, and these in it are not: {', '.join(path.name for path in foreign[:5])}"
             return HealthCheck("archive", Health.WARN, detail, f"chown -R {owner}: {root}")
         return HealthCheck("archive", Health.OK, f"{root} can be written; it is {owner}'s")
-
-    def _custody_key(self) -> HealthCheck:
-        place = self.settings.custody.signing_key
-        try:
-            path = custody_key.key_path(place, self.environ)
-            public = custody_key.load_public(path)
-        except ArchiverError as error:
-            # a credential is there inside the unit only: its absence out here proves nothing
-            credential = custody_key.is_credential(place) and "CREDENTIALS_DIRECTORY" not in self.environ
-            if credential:
-                return HealthCheck("custody_key", Health.SKIP, str(error), error.remedy)
-            remedy = error.remedy or "archiver ledger upgrade makes it where it is missing"
-            return HealthCheck("custody_key", Health.FAIL, str(error), remedy)
-        if not custody_key.is_credential(place) and custody_key.open_to_others(path):
-            return HealthCheck("custody_key", Health.FAIL, f"{path} can be read by others", f"chmod 600 {path}")
-        return HealthCheck("custody_key", Health.OK, f"public key {public.hex()}")
 
     def _notify(self) -> HealthCheck:
         count = len(self.settings.notify.urls)

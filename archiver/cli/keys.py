@@ -16,7 +16,7 @@ from archiver.domain.custody import to_json
 from archiver.domain.keys import HeldKey
 from archiver.domain.times import format_optional
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, UsageError
-from archiver.work.keys import Admission
+from archiver.work.keys import Admission, Harvest
 
 _EPILOG = """\b
 Examples:
@@ -86,7 +86,11 @@ def fetch(cli: Cli, regions: Sequence[str], as_json: bool) -> int:
                 "so there is nobody to ask",
                 "A source with a cloudtrail_endpoint_url answers for its own region only.",
             )
-        harvests = harvest(app.keeper, authorities, utc_now, app.ledger.journal)
+        return _harvested(harvest(app.keeper, authorities, utc_now, app.ledger.journal), as_json)
+
+
+def _harvested(harvests: Sequence[Harvest], as_json: bool) -> int:
+    """Prints what came; answers the exit status."""
     status = EXIT_OK
     answer = []
     for done in harvests:
@@ -124,10 +128,10 @@ def import_keys(cli: Cli, file: str, region: str | None, as_json: bool) -> int:
     listed, provenance = read_key_list(file, region)
     with opened(cli) as app:
         admission = app.keeper.admit(listed, provenance)
-    if as_json:
-        print_json(_admitted(admission))
-    else:
-        _say_admitted(file, admission)
+        if as_json:
+            print_json(_admitted(admission))
+        else:
+            _say_admitted(file, admission)
     return EXIT_INTEGRITY if admission.rejected else EXIT_OK
 
 

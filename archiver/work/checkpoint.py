@@ -232,8 +232,12 @@ class Checkpoints:
         self._published.remove(UNFINISHED)
 
     def _clear(self, old: int, new: int) -> None:
-        for path in superseded(old, new):
-            self._published.remove(path)
+        """Removes the partial tiles that full ones stand for by now."""
+        paths = frozenset(superseded(old, new))
+        for folder in sorted({path.rpartition("/")[0] for path in paths}):
+            for path in list(self._published.files(folder)):
+                if path in paths:
+                    self._published.remove(path)
 
     def _publish_keys(self) -> None:
         adopted = self._log.keys()

@@ -22,6 +22,7 @@ from archiver.log.checkpoint import read_checkpoint
 from archiver.log.note import ed25519_key, parse_key, signed_by
 from archiver.settings import load_settings
 from tests.support.aws import AwsStand
+from tests.support.kms import KEY_ARN, KmsServer
 
 ROOT = Path(__file__).parents[2]
 PLAIN = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "ARCHIVER_"))} | {
@@ -201,7 +202,16 @@ def test_doctor_is_content_with_a_new_installation(tmp_path: Path) -> None:
     initialised(tmp_path, "--source", str(tmp_path / "in"))
     status, checks = doctor(tmp_path)
     assert status == 0
-    for name in ("config", "ledger", "ledger_write", "archive", "archive_space", "custody_key", ("in", "list")):
+    for name in (
+        "config",
+        "ledger",
+        "ledger_write",
+        "archive",
+        "archive_space",
+        "custody_key",
+        "log",
+        ("in", "list"),
+    ):
         assert checks[name]["status"] == "ok", checks[name]
     assert checks["notify"]["status"] == "warn"
     assert list((tmp_path / "evidence" / ".staging").iterdir()) == []
@@ -270,6 +280,42 @@ def test_doctor_with_a_key_from_systemd(tmp_path: Path) -> None:
     assert doctor(tmp_path, environ=environ)[1]["custody_key"]["status"] == "skip"
     inside = environ | {"CREDENTIALS_DIRECTORY": str(tmp_path)}
     assert doctor(tmp_path, environ=inside)[1]["custody_key"]["status"] == "ok"
+
+
+def test_doctor_has_a_key_in_kms_sign(tmp_path: Path, kms: KmsServer) -> None:
+    initialised(tmp_path)
+    environ = {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "ARCHIVER_CUSTODY__SIGNING_KEY": f"awskms:{KEY_ARN}",
+        "ARCHIVER_CUSTODY__ENDPOINT_URL": kms.url,
+    }
+    check = doctor(tmp_path, environ=environ)[1]["custody_key"]
+    assert check["status"] == "fail"
+    assert "is not the log's key" in check["detail"]
+    assert kms.operations() == ["GetPublicKey", "Sign"]
+    assert archiver(tmp_path, "ledger", "rotate-key", "--to", f"awskms:{KEY_ARN}", environ=environ).returncode == 2
+    config = tmp_path / "archiver.toml"
+    config.write_text(config.read_text().replace("[custody]\n", f'[custody]\nendpoint_url = "{kms.url}"\n'))
+    mine = {name: value for name, value in environ.items() if not name.startswith("ARCHIVER_")}
+    done = archiver(tmp_path, "ledger", "rotate-key", "--to", f"awskms:{KEY_ARN}", environ=mine)
+    assert done.returncode == 0, done.stderr
+    assert doctor(tmp_path, environ=environ)[1]["custody_key"]["status"] == "ok"
+
+
+def test_doctor_tells_what_is_wrong_with_the_log(tmp_path: Path) -> None:
+    initialised(tmp_path)
+    head = tmp_path / "evidence/log/checkpoint"
+    (tmp_path / "evidence/log/.unfinished").write_text("3\n")
+    assert doctor(tmp_path)[1]["log"]["status"] == "warn"
+    (tmp_path / "evidence/log/.unfinished").unlink()
+    head.unlink()
+    status, checks = doctor(tmp_path)
+    assert status == 3
+    assert checks["log"]["status"] == "fail"
+    assert "--republish" in checks["log"]["remedy"]
+    with sqlite3.connect(tmp_path / "ledger.db") as ledger:
+        assert ledger.execute("SELECT count(*) FROM custody_events").fetchone() == (3,), "doctor records nothing"
 
 
 def bucket_config(folder: Path, aws: AwsStand, bucket: str) -> dict[str, str]:

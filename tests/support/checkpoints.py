@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from archiver.adapters.files.durable import Disk
 from archiver.adapters.files.log_folder import LogFolder
@@ -22,6 +24,7 @@ from archiver.log.tiles import WIDTH, checkpoint_path, entries_of, entries_path,
 from archiver.log.tree import Frontier, Node, completed, leaf_hash, root_of
 from archiver.work.checkpoint import Checkpoints
 from tests.support.ledgers import ACTOR, START
+from tests.support.stores import FaultyDisk, Hook, kill_at
 
 ORIGIN = "archive.example/custody"
 
@@ -150,3 +153,55 @@ def _check_rows(
     announced = [seq + 1 for seq, _ in ledger.log.of_kind("checkpoint_begun")]
     assert announced == [row.size for row in rows]
     assert list(dict.fromkeys(key.key for key in ledger.log.keys())) == list(keys)  # noqa: SIM118 - a method of ours
+
+
+class Counted:
+    """*inside*, before and after each call of which *disk* calls its hook, as for a system call."""
+
+    def __init__(self, inside: Any, disk: FaultyDisk, *names: str) -> None:
+        self._inside = inside
+        self._disk = disk
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inside, name)
+        if name not in self._names:
+            return found
+
+        def call(*arguments: Any) -> Any:
+            self._disk.calls.append(name)
+            self._disk.hook(name, len(self._disk.calls))
+            answer = found(*arguments)
+            self._disk.calls.append(name)
+            self._disk.hook(name, len(self._disk.calls))
+            return answer
+
+        return call
+
+
+def counted(stand: Stand, hook: Hook) -> Checkpoints:
+    """Of which each step beside those of the disk is one to be killed at, too."""
+    disk = FaultyDisk(hook)
+    ledger = stand.open()
+    parts: Any = SimpleNamespace(
+        log=Counted(ledger.log, disk, "add_checkpoint"),
+        journal=Counted(ledger.journal, disk, "record"),
+        locks=ledger.locks,
+    )
+    signer: Any = Counted(stand.signer(), disk, "sign")
+    return Checkpoints(parts, LogFolder(stand.archive, disk), signer, ORIGIN, stand.clock)
+
+
+def make_job(folder: Path, at: int) -> None:
+    """For :func:`run_to_its_death`: a checkpoint of the stand in *folder*, killed before step *at*."""
+    counted(stand_in(folder), kill_at(at)).make()
+
+
+def rotate_job(folder: Path, new: Path, at: int) -> None:
+    """The same with a change of keys."""
+    stand = stand_in(folder)
+    counted(stand, kill_at(at)).rotate(stand.signer(new), lost=False)
+
+
+def stand_in(folder: Path) -> Stand:
+    return Stand(f"sqlite:///{folder}/ledger.db", folder / "archive", folder / "custody-key")

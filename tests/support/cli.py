@@ -55,6 +55,7 @@ _PRELOADED = (
     "archiver.provision",
     "archiver.wiring_verify",
     "psycopg",
+    "tests.support.checkpoints",
     "tests.support.cli",
 )
 _forks = multiprocessing.get_context("forkserver")

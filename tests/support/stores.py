@@ -126,7 +126,7 @@ def kill_at(number: int) -> Hook:
 def run_to_its_death(job: Callable[..., None], *arguments: object) -> bool:
     """Runs *job* in a process of its own; True where it was killed, False where it came to its end."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([__name__, "tests.support.checkpoints"])  # whose jobs are run like this, too
     process = context.Process(target=job, args=arguments)
     process.start()
     process.join(60)
