@@ -1,4 +1,4 @@
-"""Random histories with heads at random places, and one random change anywhere: clean before, found and told after."""
+"""Random histories with heads at random places, and a random change anywhere: clean before, found after."""
 
 from __future__ import annotations
 

@@ -1,0 +1,388 @@
+"""What ``ledger verify`` makes of crashes, many blocks, anchors and others' heads: the use case, really run."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver.adapters.files.log_folder import LogFolder
+from archiver.domain.custody_log import CheckpointAnchored
+from archiver.domain.log_records import Anchor
+from archiver.errors import AnchorError, MediumError, StoreError
+from archiver.log.checkpoint import Checkpoint, checkpoint_text
+from archiver.log.note import format_note, parse_key, signature_line
+from archiver.log.tiles import bundle, checkpoint_path, entries_of
+from archiver.log.tree import leaf_hash
+from archiver.render.progress import SilentProgress
+from archiver.work import log_verify
+from archiver.work.checkpoint import Checkpoints
+from archiver.work.log_verify import LogVerifier
+from tests.support.checkpoints import note_events
+from tests.support.ledgers import LedgerPlace
+from tests.support.log_stand import ORIGIN, LogStand, MemorySigner, shown
+from tests.support.tampering import Forger, overwrite
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[LogStand]:
+    made = LogStand(tmp_path, LedgerPlace(f"sqlite:///{tmp_path}/ledger.db")).make()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> LogStand:
+    """Seven blocks, heads in most, bodies that are too long for entries, and events that no head covers."""
+    folder = tmp_path_factory.mktemp("many")
+    made = LogStand(folder / "it", LedgerPlace(f"sqlite:///{folder}/it/ledger.db"))
+    made.folder.mkdir()
+    made.make()
+    for seed, events in enumerate((3, 250, 4, 700, 260, 400)):
+        made.record(events, seed)
+        note_events(made.ledger, 1, size=70_000)
+        made.sign()
+    made.record(20, 9)
+    made.close()
+    return made
+
+
+@pytest.fixture
+def copied(many: LogStand, tmp_path: Path) -> Iterator[LogStand]:
+    """*many*, to be changed."""
+    shutil.copytree(many.folder, tmp_path / "copy")
+    made = LogStand(tmp_path / "copy", LedgerPlace(f"sqlite:///{tmp_path}/copy/ledger.db"))
+    yield made
+    made.close()
+
+
+def forge(stand: LogStand, statement: str, *values: Any) -> None:
+    Forger(stand.place, random.Random(0)).run((statement, values))
+
+
+def found(stand: LogStand, **given: Any) -> list[tuple[str, int | None, str | None]]:
+    return [(one.kind, one.seq, one.table) for one in stand.verify(**given).problems]
+
+
+# --------------------------------------------------------------------------------- empty and large
+
+
+def test_a_new_ledger_is_clean_before_its_first_head(stand: LogStand) -> None:
+    report = stand.verify()
+    assert (report.problems, report.size, report.keys, report.checkpoints) == ((), 1, 0, 0)
+    assert not report.unreached
+
+
+def test_many_blocks_are_clean(many: LogStand) -> None:
+    copy = LogStand(many.folder, many.place)
+    report = copy.verify()
+    copy.close()
+    assert list(shown(report.problems)) == []
+    assert report.size == report.events_checked > 1600
+    assert report.checkpoints == 6
+
+
+@pytest.mark.parametrize("seq", [0, 255, 256, 511, 700, 1023])
+@pytest.mark.parametrize("column", ["body", "hashes", "inner"])
+def test_one_altered_row_is_one_problem(copied: LogStand, seq: int, column: str) -> None:
+    if column == "body":
+        forge(copied, "UPDATE custody_events SET body = replace(body, 'keeper', 'reaper') WHERE seq = ?", seq)
+        expected = ("event_altered", seq, None)
+    else:
+        ((row,),) = copied.place.query(f"SELECT hashes FROM merkle_nodes WHERE seq = {seq}")
+        at = 0 if column == "hashes" else len(row) - 1
+        changed = row[:at] + bytes([row[at] ^ 1]) + row[at + 1 :]
+        forge(copied, "UPDATE merkle_nodes SET hashes = ? WHERE seq = ?", changed, seq)
+        expected = ("tree_altered", seq, "merkle_nodes")
+    assert found(copied) == [expected]
+
+
+@pytest.mark.parametrize("path", ["tile/0/002", "tile/entries/002"])
+def test_one_altered_file_among_many_is_one_problem_and_its_tile_is_no_witness(copied: LogStand, path: str) -> None:
+    data = (copied.log / path).read_bytes()
+    overwrite(copied.log / path, data[:320] + b"\1" * 32 + data[352:])
+    kind, seq, where = found(copied)[0]
+    assert (kind, where) == ("published_altered", path)
+    assert seq is not None
+    assert 512 <= seq < 768
+    assert len(found(copied)) == 1
+    forge(copied, "UPDATE custody_events SET body = replace(body, 'keeper', 'reaper') WHERE seq = ?", 523)
+    assert sorted(found(copied)) == [("event_altered", 523, None), (kind, seq, where)]
+
+
+def test_one_lie_told_by_three_of_four_is_found_by_the_signed_head(copied: LogStand) -> None:
+    """Body, row and entry of one event lie alike; tile and head do not."""
+    seq = 600
+    forge(copied, "UPDATE custody_events SET body = replace(body, 'keeper', 'reaper') WHERE seq = ?", seq)
+    ((body,),) = copied.place.query(f"SELECT body FROM custody_events WHERE seq = {seq}")
+    ((row,),) = copied.place.query(f"SELECT hashes FROM merkle_nodes WHERE seq = {seq}")
+    leaf = leaf_hash(body.encode())
+    forge(copied, "UPDATE merkle_nodes SET hashes = ? WHERE seq = ?", leaf + row[32:], seq)
+    entries = entries_of((copied.log / "tile/entries/002").read_bytes())
+    entries[seq % 256] = body.encode()
+    overwrite(copied.log / "tile/entries/002", bundle(entries))
+    assert [one for one in found(copied) if one[0] == "event_altered"] == [("event_altered", seq, None)]
+    assert ("published_altered", seq, "tile/entries/002") in found(copied)
+
+
+def test_a_number_far_beyond_is_told_and_not_counted_up_to(copied: LogStand) -> None:
+    size = copied.ledger.log.size()
+    copied.close()
+    far = 2**62
+    forge(copied, "INSERT INTO custody_events SELECT ?, at, kind, evidence_id, body FROM custody_events LIMIT 1", far)
+    report = copied.verify()
+    assert ("event_added", far) in [(one.kind, one.seq) for one in report.problems]
+    assert report.size == size
+
+
+def test_neighbours_are_told_one_by_one_and_then_as_a_range(copied: LogStand) -> None:
+    forge(copied, "DELETE FROM merkle_nodes WHERE seq BETWEEN 300 AND 900")
+    problems = copied.verify().problems
+    assert [one.seq for one in problems] == list(range(300, 321))
+    assert {one.kind for one in problems} == {"tree_altered"}
+    assert "events 320 to 900" in problems[-1].detail
+
+
+# --------------------------------------------------------------------------------- crashes
+
+
+class Failing:
+    """The published log, whose *steps*-th change fails, and every one after it: the process is gone."""
+
+    def __init__(self, log: LogFolder, steps: int) -> None:
+        self._log = log
+        self._left = steps
+
+    def __getattr__(self, name: str) -> Any:
+        does: Callable[..., Any] = getattr(self._log, name)
+        if name not in ("put", "replace", "remove"):
+            return does
+
+        def changing(*given: Any) -> Any:
+            self._left -= 1
+            if self._left < 0:
+                raise StoreError("the disk is gone")
+            return does(*given)
+
+        return changing
+
+
+def test_a_checkpoint_that_was_interrupted_anywhere_raises_no_alarm(stand: LogStand) -> None:
+    """From every step on the rest never happens; whoever verifies then finds nothing; the next run does the rest."""
+    stand.record(230, 1)
+    stand.sign()
+    for steps in itertools.count():
+        stand.record(10, steps)
+        note_events(stand.ledger, 1, size=70_000)
+        failing: Any = Failing(stand.published, steps)
+        checkpoints = Checkpoints(stand.ledger, failing, stand.signer, ORIGIN, lambda: NOW)
+        try:
+            checkpoints.make()
+        except StoreError:
+            assert list(shown(stand.verify().problems)) == [], f"after {steps} changes"
+            assert stand.checkpoints().make() is not None
+            assert list(shown(stand.verify().problems)) == [], f"after {steps} changes, and what was left"
+        else:
+            break
+    assert steps > 6
+    assert list(shown(stand.verify().problems)) == []
+
+
+def test_a_planted_mark_of_an_unfinished_checkpoint_hides_nothing(stand: LogStand) -> None:
+    stand.record(40)
+    first = stand.sign().size
+    stand.record(40, 2)
+    stand.sign()
+    overwrite(stand.log / ".unfinished", f"{first}\n".encode())
+    (stand.log / checkpoint_path(first)).unlink()
+    forge(stand, "UPDATE merkle_nodes SET hashes = ? WHERE seq = 4", b"\0" * 32)
+    assert sorted(found(stand)) == [
+        ("checkpoint_missing", first - 1, checkpoint_path(first)),
+        ("tree_altered", 4, "merkle_nodes"),
+    ]
+
+
+def test_while_another_process_makes_a_checkpoint_the_published_log_waits(
+    stand: LogStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_verify, "LOCK_SECONDS", 0.0)
+    stand.record(40)
+    stand.sign()
+    with stand.ledger.locks.hold("checkpoint"):
+        reports: list[Any] = []
+        other = LogStand(stand.folder, stand.place)
+        thread = threading.Thread(target=lambda: reports.append(other.verify()))
+        thread.start()
+        thread.join()
+        other.close()
+    assert not reports[0].failed
+    assert reports[0].unreached
+    assert "another process" in reports[0].notes[0]
+
+
+def test_a_disk_that_gives_errors_is_not_read_and_not_blamed(stand: LogStand) -> None:
+    class Unreadable(LogFolder):
+        def read(self, path: str) -> bytes | None:
+            if path.startswith("tile/0/"):
+                raise MediumError(f"{path}: EIO") from OSError(5, "EIO")
+            return super().read(path)
+
+    stand.record(40)
+    stand.sign()
+    verifier = LogVerifier(
+        stand.ledger,
+        Unreadable(stand.archive),
+        [stand.signer.key],
+        [],
+        lambda: NOW,
+        SilentProgress(),
+        lambda: False,
+    )
+    report = verifier.run(online=False)
+    assert {one.kind for one in report.problems} == {"unreadable"}
+    assert report.unreached
+    assert not report.failed
+
+
+# --------------------------------------------------------------------------------- keys
+
+
+def test_a_chain_of_keys_is_walked_from_any_one_that_is_trusted(stand: LogStand) -> None:
+    first, second, third = (MemorySigner(seed) for seed in (1, 2, 3))
+    stand.record(20)
+    stand.sign()
+    stand.checkpoints(first).rotate(second, lost=False)
+    stand.record(20, 2)
+    stand.checkpoints(second).rotate(third, lost=False)
+    for trusted in (first, second, third):
+        assert found(stand, trusted=[trusted.key]) == []
+    assert found(stand, trusted=[MemorySigner(4).key])[0][0] == "key_unvouched"
+
+
+def test_a_key_that_was_lost_is_unvouched_until_it_is_trusted(stand: LogStand) -> None:
+    first, second = MemorySigner(1), MemorySigner(2)
+    stand.record(20)
+    stand.sign()
+    (adopted,) = (seq for seq, _ in stand.ledger.log.of_kind("log_key_adopted"))
+    stand.checkpoints(first).rotate(second, lost=True)
+    assert found(stand, trusted=[second.key]) == [("key_unvouched", adopted, "log_keys")]
+    assert found(stand, trusted=[second.key, first.key]) == []
+
+
+# --------------------------------------------------------------------------------- anchors
+
+
+@dataclass
+class Keeper:
+    """``log_ports.Anchorer`` that believes what it is told. ``held``: the heads that it holds."""
+
+    name: str = "somebody"
+    method: str = "witness"
+    retired: bool = False
+    held: list[tuple[int, str]] = field(default_factory=list)
+    wrong: str | None = None
+    error: AnchorError | None = None
+
+    def path(self, size: int) -> str:
+        return f"anchors/{size}"
+
+    def anchor(self, size: int, note: str, prove: Callable[[int, int], Sequence[bytes]]) -> tuple[Any, bytes]:
+        raise NotImplementedError
+
+    def read(self, size: int, note: str, proof: bytes) -> CheckpointAnchored:
+        raise NotImplementedError
+
+    def check(self, anchor: Anchor, note: str, proof: bytes) -> str | None:
+        assert note.startswith(f"{ORIGIN}\n{anchor.size}\n")
+        return self.wrong
+
+    def heads(self, known: Callable[[int], str | None] = lambda _size: None) -> Iterator[tuple[int, str]]:
+        if self.error is not None:
+            raise self.error
+        yield from self.held
+
+    def probe(self) -> str:
+        raise NotImplementedError
+
+
+def head(size: int, root: bytes, signer: MemorySigner) -> tuple[int, str]:
+    text = checkpoint_text(Checkpoint(ORIGIN, size, root))
+    return size, format_note(text, [signature_line(parse_key(signer.key), signer.sign(text.encode()))])
+
+
+def test_anchors_are_checked_by_whoever_made_them(stand: LogStand) -> None:
+    stand.record(30)
+    stand.sign()
+    stand.anchor()
+    report = stand.verify(anchorers=[Keeper()])
+    assert (report.problems, report.anchors, report.anchors_unchecked, report.notes) == ((), 1, 0, ())
+    (seq,) = (anchor.seq for anchor in stand.ledger.log.anchors())
+    assert [(kind, at) for kind, at, _ in found(stand, anchorers=[Keeper(wrong="it is forged")])] == [
+        ("anchor_invalid", seq)
+    ]
+    assert stand.verify(anchorers=[]).anchors_unchecked == 1
+
+
+def test_a_proof_that_was_published_and_not_recorded_yet_is_no_alarm(stand: LogStand) -> None:
+    stand.record(30)
+    newest = stand.sign().size
+    overwrite(stand.log / f"anchors/{newest:03}/timestamp-tsa.tsr", b"proof")
+    assert found(stand) == []
+    stand.record(30, 2)
+    stand.sign()
+    assert [kind for kind, _, _ in found(stand)] == ["published_added"]
+
+
+def test_an_expired_time_stamp_is_told_unless_a_later_one_covers_it(stand: LogStand) -> None:
+    stand.record(30)
+    size = stand.sign().size
+    stand.published.put(f"anchors/{size:03}/timestamp-tsa.tsr", b"proof")
+    entry = CheckpointAnchored(
+        at=NOW,
+        size=size,
+        method="timestamp",
+        name="tsa",
+        path=f"anchors/{size:03}/timestamp-tsa.tsr",
+        sha256=hashlib.sha256(b"proof").hexdigest(),
+        proved_at=datetime(2020, 1, 1, tzinfo=UTC),
+        valid_until=datetime(2021, 1, 1, tzinfo=UTC),
+    )
+    stand.ledger.journal.record([entry])
+    assert [kind for kind, _, _ in found(stand)] == ["anchor_expired"]
+
+
+def test_what_others_hold_undoes_a_rewriting_by_the_holder_of_the_key(stand: LogStand) -> None:
+    stand.record(30)
+    stand.sign()
+    held = [(one.size, one.note) for one in stand.ledger.log.checkpoints()]
+    assert found(stand, anchorers=[Keeper(held=held)], online=True) == []
+    forked = head(held[0][0], b"\7" * 32, stand.signer)
+    assert [kind for kind, _, _ in found(stand, anchorers=[Keeper(held=[forked])], online=True)] == [
+        "checkpoint_inconsistent"
+    ]
+    size = stand.ledger.log.size()
+    ahead = head(size + 5, b"\7" * 32, stand.signer)
+    assert found(stand, anchorers=[Keeper(held=[ahead])], online=True) == [("ledger_behind", size, "anchors")]
+    assert found(stand, anchorers=[Keeper(held=[ahead])], online=False) == [], "nobody is asked offline"
+    assert found(stand, anchorers=[Keeper(held=[ahead], retired=True)], online=True) == []
+    foreign = stand.verify(anchorers=[Keeper(held=[head(size, b"\7" * 32, MemorySigner(9))])], online=True)
+    assert (foreign.problems, len(foreign.notes)) == ((), 1)
+
+
+def test_who_cannot_be_asked_is_a_note(stand: LogStand) -> None:
+    stand.record(30)
+    stand.sign()
+    report = stand.verify(anchorers=[Keeper(error=AnchorError("no answer"))], online=True)
+    assert (report.problems, report.unreached, report.failed) == ((), True, False)
+    assert "no answer" in report.notes[0]
