@@ -23,7 +23,7 @@ SYSTEMD = ROOT / "config" / "systemd"
 IAM = ROOT / "config" / "iam"
 SERVICES = sorted(path.name for path in SYSTEMD.glob("*.service"))
 MOST_EXPOSURE = {"archiver.service": 1.2, "archiver-sync.service": 1.2, "archiver-keys.service": 1.2,
-                 "archiver-audit.service": 0.5}  # fmt: skip
+                 "archiver-checkpoint.service": 1.2, "archiver-audit.service": 0.5}  # fmt: skip
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
@@ -39,6 +39,7 @@ def test_every_unit_is_known_here() -> None:
     assert sorted(MOST_EXPOSURE) == SERVICES
     assert sorted(path.stem for path in SYSTEMD.glob("*.timer")) == [
         "archiver-audit",
+        "archiver-checkpoint",
         "archiver-keys",
         "archiver-sync",
     ]
@@ -119,6 +120,12 @@ def test_units_leave_the_boot_id_to_be_read(unit: str) -> None:
     """Without it every staged file counts as one of an earlier boot, and is fetched again."""
     assert option(unit, "ProcSubset") == []
     assert Disk().boot_id()
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_units_can_have_the_logs_key_as_a_credential(unit: str) -> None:
+    """Every one of them records something and signs the log's head when it ends."""
+    assert "\n#LoadCredential=custody-key:/etc/archiver/custody-key\n" in (SYSTEMD / unit).read_text()
 
 
 def test_the_daemon_unit_keeps_its_promises() -> None:
