@@ -64,23 +64,25 @@ def _lost(settings: Settings) -> Problem | None:
 
 def log_verifier(app: App, keys: Sequence[str] = (), *, online: bool = True) -> LogVerifier:
     """The use case. *keys*: verifier keys to trust besides the configured ones; AWS KMS is asked only *online*."""
+    trusted, distrust = _trusted(app, online)
     return LogVerifier(
         app.ledger,
         app.published,
-        list(dict.fromkeys([*_trusted(app, online), *keys])),
+        list(dict.fromkeys([*trusted, *keys])),
         app.anchorers(),
         utc_now,
         app.progress,
         app.stop.is_set,
+        distrust,
     )
 
 
-def _trusted(app: App, online: bool) -> Sequence[str]:
-    """What the configuration vouches for; none where it names no key and its own is not to be had."""
+def _trusted(app: App, online: bool) -> tuple[Sequence[str], str]:
+    """What the configuration vouches for; or why it names no key, and its own is not to be had."""
     custody = app.settings.custody
     if custody.is_kms and not online:
-        return custody.trusted_keys
+        return custody.trusted_keys, "the log's key is in AWS KMS, which is not asked offline"
     try:
-        return app.trusted_keys()
-    except SigningError:
-        return ()
+        return app.trusted_keys(), ""
+    except SigningError as error:
+        return (), str(error)

@@ -54,7 +54,10 @@ _NOTHING: Final[dict[str, Any]] = {
 
 @dataclass
 class LogVerifier:
-    """The use case. ``trusted``: verifier keys that the world outside vouches for, the configured signer's too."""
+    """The use case. ``trusted``: verifier keys that the world outside vouches for, the configured signer's too.
+
+    ``distrust``: why there are none, where there are none.
+    """
 
     ledger: Ledger
     published: PublishedLog
@@ -63,6 +66,7 @@ class LogVerifier:
     clock: Clock
     progress: Progress
     should_stop: ShouldStop
+    distrust: str = ""
 
     def run(self, online: bool, tell: Tell = lambda _problem: None) -> LogReport:
         """Verifies everything; *tell* hears of each problem at once. *online*: those who anchor are asked, too.
@@ -87,14 +91,14 @@ class LogVerifier:
     def _all(self, published: PublishedLog | None, online: bool, findings: Findings) -> dict[str, Any]:
         """Everything; answers what the report counts."""
         self._guards(findings)
+        walk = _Walk(self, published, findings)
         try:
-            size = self.ledger.log.size()
+            size = self.ledger.log.size()  # after the heads were read, which others may go on making
         except LedgerError as error:
             if not findings.failed:
                 raise
             findings.unread(error)  # a table is gone, and has been told of
             return _NOTHING
-        walk = _Walk(self, published, findings)
         with ExitStack() as stack:
             rows = self._row_check(stack, size, findings)
             root = walk.run(size)
@@ -216,7 +220,8 @@ class _Walk:
         if self.keys.trusted:
             self.keys.judge(self._findings)
         else:
-            self._findings.unasked("who signed the log was not checked: no verifier key is configured or trusted")
+            why = self._verifier.distrust or "no verifier key is configured or trusted"
+            self._findings.unasked(f"who signed the log was not checked: {why}")
         self.keys.check_list(self._head.size if self._head else 0, self._findings)
         if self._published is not None and self._head is not None and self.keys.listed is None:
             self._findings.add("published_missing", f"{VKEYS}: the list of the log's keys is not there", None, VKEYS)
@@ -285,9 +290,9 @@ class _Walk:
             self._findings.unread(error, self._published.url)
 
     def _is_unfinished(self) -> bool:
-        """True where a run left word that it did not end."""
+        """True where a run left word that it did not end, or where nobody can tell."""
         try:
-            return self._published is not None and self._published.read(UNFINISHED) is not None
+            return self._published is None or self._published.read(UNFINISHED) is not None
         except MediumError as error:
             self._findings.add("published_altered", printable(str(error)), None, UNFINISHED)
             return False

@@ -231,6 +231,40 @@ def test_while_another_process_makes_a_checkpoint_the_published_log_waits(
     assert "another process" in reports[0].notes[0]
 
 
+@pytest.mark.parametrize("waits", [60.0, -1.0], ids=["waits for heads", "goes on without the published log"])
+def test_writers_that_go_on_meanwhile_raise_no_alarm(
+    stand: LogStand, monkeypatch: pytest.MonkeyPatch, waits: float
+) -> None:
+    """Events are recorded and heads signed as fast as they can be, while all of it is verified again and again."""
+    monkeypatch.setattr(log_verify, "LOCK_SECONDS", waits)
+    stand.record(300)
+    stand.sign()
+    writer = LogStand(stand.folder, stand.place)
+    ended = threading.Event()
+
+    def write() -> None:
+        for seed in itertools.count(2):
+            writer.record(25, seed, batch=3)
+            writer.sign()
+            if ended.is_set():
+                return
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        sizes = []
+        for _ in range(5):
+            report = stand.verify()
+            assert list(shown(report.problems)) == []
+            assert waits < 0 or not report.unreached
+            sizes.append(report.size)
+    finally:
+        ended.set()
+        thread.join()
+        writer.close()
+    assert sizes[0] < sizes[-1]
+
+
 def test_a_disk_that_gives_errors_is_not_read_and_not_blamed(stand: LogStand) -> None:
     class Unreadable(LogFolder):
         def read(self, path: str) -> bytes | None:
