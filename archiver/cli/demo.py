@@ -65,8 +65,10 @@ def command(cli: Cli, folder: Path | None) -> int:
         _harvest_and_sync(app)
         _audit(app, base, stocked)
         _go_on(app)
+        _sign(app)
         _report(app, base)
         _alerts(app)
+        app.checkpoints().make()
     _next(base)
     return 0
 
@@ -194,12 +196,23 @@ def _record(app: App, prefix: str) -> EvidenceRecord:
     return app.ledger.evidence.get(known.evidence_id)
 
 
+def _sign(app: App) -> None:
+    from archiver.work.log_state import log_state
+
+    _step(7, "Signing the ledger's head: every custody event is a leaf of its tree, published as plain files")
+    made = app.checkpoints().make()
+    if made is None:
+        raise DemoFailedError("no head was signed")
+    say(f"   {counted(made.size, 'event')}, published in {app.published.url}")
+    say(f"   verifier key {log_state(app.ledger.log).keys[-1]}")
+
+
 def _report(app: App, base: Path) -> None:
     from archiver.cli.report import report_on
     from archiver.domain.records import Selection
     from archiver.render.html_report import HtmlReport
 
-    _step(7, "Writing the chain-of-custody report")
+    _step(8, "Writing the chain-of-custody report")
     target = base / "report.html"
     summary = report_on(app, HtmlReport(), Selection(), target, words="everything", purpose="demonstration")
     say(f"   {target}: {counted(summary.items, 'item')}")
@@ -208,7 +221,7 @@ def _report(app: App, base: Path) -> None:
 def _alerts(app: App) -> None:
     from archiver.wiring import utc_now
 
-    _step(8, "Alerts: one a cause, to wherever [notify] urls says. With an address there, these had gone out:")
+    _step(9, "Alerts: one a cause, to wherever [notify] urls says. With an address there, these had gone out:")
     for queued in app.ledger.outbox.due(utc_now()):
         say(f"   {queued.alert.title}")
         app.ledger.outbox.delivered(queued.id, utc_now())
@@ -224,7 +237,8 @@ def _next(base: Path) -> None:
         ("show <ID>", "one item whole: files, key, checks, custody history"),
         ("status", "the counts"),
         ("audit --all", "read everything again"),
+        ("ledger verify", "recompute the log, and hold every row against its events"),
     ):
-        say(f"  {program} --config {shlex.quote(str(config))} {command_line:<12} {what}")
+        say(f"  {program} --config {shlex.quote(str(config))} {command_line:<13} {what}")
     say(f"  {base / 'report.html'}  the report, for a browser")
     say(f"  {base / 'evidence'}  the archive: files as delivered, public keys, damaged bytes set aside")

@@ -20,7 +20,7 @@ def test_it_shows_everything_on_a_terminal(tmp_path: Path) -> None:
     assert "\\x1b" not in shown.raw
     assert "   \x1b[32mverified\x1b[0m  query " in shown.raw
     assert not [line for line in shown.lines if "B/s" in line], "no progress line stays between the steps"
-    assert [line[:2] for line in shown.lines if line[1:3] == ". "] == [f"{number}." for number in range(1, 9)]
+    assert [line[:2] for line in shown.lines if line[1:3] == ". "] == [f"{number}." for number in range(1, 10)]
     assert f"  {sys.executable} -m archiver.cli.main --config {tmp_path}/demo/archiver.toml list " in "\n".join(
         shown.lines
     )
