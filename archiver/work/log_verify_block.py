@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from operator import itemgetter
-from typing import Final
+from typing import Final, TypeVar
 
 from archiver.log.leaf import leaf_of
 from archiver.log.tree import HASH_BYTES, completed, leaf_hash, node_hash
@@ -21,6 +21,8 @@ LEVELS: Final = 8
 
 Hash = bytes | None
 """None where nobody tells it."""
+
+Node = TypeVar("Node", bytes, Hash)
 
 Levels = Sequence[Sequence[Hash]]
 """The hashes of a block's nodes: leaves first, each level half as long."""
@@ -165,3 +167,14 @@ def altered_rows(rows: Sequence[list[bytes] | None], truth: Levels) -> list[int]
                 wrong.append(leaf)
                 break
     return wrong
+
+
+def tail_of(levels: Sequence[Sequence[Node]], count: int) -> list[Node]:
+    """The largest complete subtrees of the first *count* leaves of a block, from left to right."""
+    nodes: list[Node] = []
+    at = 0
+    for level in range(LEVELS, -1, -1):
+        if count >> level & 1:
+            nodes.append(levels[level][at >> level])
+            at += 1 << level
+    return nodes
