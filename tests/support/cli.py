@@ -53,6 +53,7 @@ _PRELOADED = (
     "archiver.key_files",
     "archiver.logs",
     "archiver.provision",
+    "archiver.wiring_ledger",
     "archiver.wiring_verify",
     "psycopg",
     "tests.support.checkpoints",
