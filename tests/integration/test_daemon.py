@@ -51,6 +51,8 @@ def works_from_start_to_end(site: Site) -> None:
     assert daemon.notify.read()[-1] == "STOPPING=1" or "STOPPING=1" in daemon.notify.messages
     kinds = site.kinds()
     assert (kinds.count("daemon_started"), kinds.count("evidence_acquired"), kinds[-1]) == (1, 2, "daemon_stopped")
+    ((last, newest),) = site.query("SELECT max(seq), (SELECT max(size) FROM checkpoints) FROM custody_events")
+    assert newest == last + 1, "a head covers the end itself"
     started = json.loads(site.query("SELECT body FROM custody_events WHERE kind = 'daemon_started'")[0][0])
     assert started["pid"] == daemon.process.pid
 

@@ -14,10 +14,12 @@ import structlog
 from structlog.testing import capture_logs
 
 from archiver.daemon import jobs
+from archiver.daemon.checkpoint_job import checkpoint
 from archiver.domain.records import Selection
+from archiver.errors import LogForkedError
 from archiver.render.progress import SilentProgress
 from archiver.settings import load_settings
-from archiver.wiring import App, open_app
+from archiver.wiring import App, open_app, utc_now
 from archiver.work.audit import Budget
 from archiver.work.rejudge import rejudge
 from tests.support.daemon import Receiver, Site
@@ -131,3 +133,24 @@ def test_an_altered_item_is_not_judged_again_at_every_pass(site: Site, app: App)
     evidence = app.ledger.evidence
     assert [r.evidence.prefix for r in evidence.awaiting_key()] == [prefix]
     assert rejudge(evidence, app.audit(occasion="key"), lambda _: None) is None
+
+
+def test_a_checkpoint_is_signed_where_something_was_recorded(site: Site, app: App) -> None:
+    (line,) = done(checkpoint, app)
+    assert (line["event"], line["log_level"]) == ("checkpoint signed", "info")
+    assert line["size"] == app.ledger.log.size()
+    assert done(checkpoint, app) == []
+    site.deliver()
+    done(jobs.sync, app)
+    with app.ledger.locks.hold("checkpoint"):
+        assert [line["event"] for line in done(checkpoint, app)] == ["another process makes a checkpoint"]
+    assert [line["event"] for line in done(checkpoint, app)] == ["checkpoint signed"]
+
+
+def test_a_log_that_forked_is_told_by_the_job(app: App) -> None:
+    done(checkpoint, app)
+    app.published.remove("checkpoint")
+    with pytest.raises(LogForkedError):
+        done(checkpoint, app)
+    (queued,) = app.ledger.outbox.due(utc_now())
+    assert "contradict each other" in queued.alert.title
