@@ -49,7 +49,13 @@ def run(given: argparse.Namespace) -> Results:
             for name, part in (("acquisitions", acquired), ("audits", audited))
         ]
         ledger.close()
-        whole = results.add("the year", len(told), "events", sum(part.seconds for part in parts))
+        whole = results.add(
+            "the year",
+            len(told),
+            "events",
+            sum(part.seconds for part in parts),
+            sum(part.cpu or 0 for part in parts),
+        )
         plain = results.timed("plain inserts", len(told), "events", partial(insert, folder, bodies, given.batch))
     made = results.timed("canonical JSON alone", len(told), "events", partial(make, told))
     hashed = results.timed("hashing alone", len(told), "events", partial(grow, bodies))

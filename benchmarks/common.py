@@ -27,12 +27,13 @@ _PACKAGES = ("sqlalchemy", "orjson", "rfc8785", "cryptography", "boto3")
 
 @dataclass(frozen=True)
 class Figure:
-    """One measurement: *amount* things of *unit* in *seconds*."""
+    """One measurement: *amount* things of *unit* in *seconds*; *cpu*: seconds of this process and its children."""
 
     name: str
     amount: float
     unit: str
     seconds: float
+    cpu: float | None = None
 
     @property
     def rate(self) -> float:
@@ -59,27 +60,20 @@ class Results:
     figures: list[Figure] = field(default_factory=list)
     ratios: list[Ratio] = field(default_factory=list)
 
-    def add(self, name: str, amount: float, unit: str, seconds: float) -> Figure:
+    def add(self, name: str, amount: float, unit: str, seconds: float, cpu: float | None = None) -> Figure:
         """Takes a measurement and says it on stderr, for a long run."""
-        figure = Figure(name, amount, unit, seconds)
+        figure = Figure(name, amount, unit, seconds, cpu)
         self.figures.append(figure)
         print(f"  {name}: {seconds:.3f} s", file=sys.stderr)
         return figure
 
     def timed(self, name: str, amount: float, unit: str, work: Callable[[], Any]) -> Figure:
         """Measures *work*, once."""
-        began = time.perf_counter()
-        work()
-        return self.add(name, amount, unit, time.perf_counter() - began)
+        return self.add(name, amount, unit, *measured(work))
 
     def best(self, name: str, amount: float, unit: str, work: Callable[[], Any], times: int = 5) -> Figure:
-        """Measures *work*, the quickest of several *times*: for what is over in milliseconds."""
-        seconds = []
-        for _ in range(times):
-            began = time.perf_counter()
-            work()
-            seconds.append(time.perf_counter() - began)
-        return self.add(name, amount, unit, min(seconds))
+        """Measures *work*, the quickest of several *times*."""
+        return self.add(name, amount, unit, *min(measured(work) for _ in range(times)))
 
     def ratio(self, name: str, part: Figure, whole: Figure) -> Ratio:
         """How many times as fast *part* is as *whole*."""
@@ -95,8 +89,15 @@ class Results:
 
     def table(self) -> str:
         """As Markdown."""
-        lines = [f"### {self.title}", "", "| | amount | seconds | a second |", "|---|---:|---:|---:|"]
-        lines += [f"| {f.name} | {f.amount:,.0f} {f.unit} | {f.seconds:,.3f} | {f.rate:,.0f} |" for f in self.figures]
+        lines = [
+            f"### {self.title}",
+            "",
+            "| | amount | seconds | CPU seconds | a second |",
+            "|---|---:|---:|---:|---:|",
+        ]
+        for f in self.figures:
+            cpu = "" if f.cpu is None else f"{f.cpu:,.3f}"
+            lines.append(f"| {f.name} | {f.amount:,.0f} {f.unit} | {f.seconds:,.3f} | {cpu} | {f.rate:,.0f} |")
         if self.ratios:
             lines += ["", "| | | wanted |", "|---|---:|---|"]
             for r in self.ratios:
@@ -111,6 +112,13 @@ class Results:
             "figures": [{**vars(f), "rate": f.rate} for f in self.figures],
             "ratios": [{"name": r.name, "value": r.value, "wanted": r.wanted, "met": r.met} for r in self.ratios],
         }
+
+
+def measured(work: Callable[[], Any]) -> tuple[float, float]:
+    """(seconds, CPU seconds) of *work*, of processes that it started and waited for too."""
+    began, busy = time.perf_counter(), sum(os.times()[:4])
+    work()
+    return time.perf_counter() - began, sum(os.times()[:4]) - busy
 
 
 def machine() -> dict[str, str]:

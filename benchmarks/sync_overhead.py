@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -32,7 +32,7 @@ from archiver.provision import provision
 from archiver.render.progress import SilentProgress
 from archiver.settings import Settings, parse_settings
 from archiver.wiring import App, open_app
-from benchmarks.common import Results, main, workplace
+from benchmarks.common import Figure, Ratio, Results, main, measured, workplace
 from benchmarks.ledgers import ACTOR
 
 _MOST = 0.10
@@ -55,19 +55,24 @@ def run(given: argparse.Namespace) -> Results:
         _deliver(place / "served" / _BUCKET, key, given.deliveries)
         with _server(place) as url, patch.dict(os.environ, _environment()):
             _sync(place / "warm-up", url, key, with_log=True)
-            seconds: dict[bool, list[float]] = {True: [], False: []}
+            taken: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
             for number in range(given.rounds):
                 for with_log in (number % 2 == 0, number % 2 != 0):
                     home = place / f"{number}-{with_log}"
-                    seconds[with_log].append(_sync(home, url, key, with_log=with_log, expect=given.deliveries))
+                    taken[with_log].append(_sync(home, url, key, with_log=with_log, expect=given.deliveries))
                     shutil.rmtree(home)
-    plain = results.add("without the log", given.deliveries, "deliveries", statistics.median(seconds[False]))
-    logged = results.add(
-        "with the log, checkpoint included", given.deliveries, "deliveries", statistics.median(seconds[True])
-    )
+    plain = _median(results, "without the log", given.deliveries, taken[False])
+    logged = _median(results, "with the log, checkpoint included", given.deliveries, taken[True])
     cost = logged.seconds / plain.seconds - 1
     results.goal("what the log costs", cost, "{:+.1%}", f"under {_MOST:.0%}", cost < _MOST)
+    if logged.cpu and plain.cpu:
+        results.ratios.append(Ratio("the same in CPU seconds", logged.cpu / plain.cpu - 1, "{:+.1%}"))
     return results
+
+
+def _median(results: Results, name: str, deliveries: int, taken: list[tuple[float, float]]) -> Figure:
+    seconds, cpu = (statistics.median(values) for values in zip(*taken, strict=True))
+    return results.add(name, deliveries, "deliveries", seconds, cpu)
 
 
 def _deliver(bucket: Path, key: SigningKey, count: int) -> None:
@@ -133,29 +138,26 @@ cloudtrail_endpoint_url = "{url}"
     return parse_settings(text, home / "archiver.toml", {})
 
 
-def _sync(home: Path, url: str, key: SigningKey, *, with_log: bool, expect: int | None = None) -> float:
-    """Seconds that a sync into a new archive and ledger takes, its checkpoint included where there is a log."""
+def _sync(home: Path, url: str, key: SigningKey, *, with_log: bool, expect: int | None = None) -> tuple[float, float]:
+    """Seconds and CPU seconds of a sync into a new archive and ledger; with a log its checkpoint is part of it."""
     home.mkdir()
     settings = _settings(home, url)
     provision(settings, ACTOR, datetime.now(UTC), {})
     with closing(open_app(settings, Event(), SilentProgress())) as app:
         provenance = KeyProvenance("import", "benchmark", None, datetime.now(UTC))
         app.keeper.admit([key.public], provenance)
-        began = time.perf_counter()
-        if with_log:
-            archived = _one(app)
-            app.checkpoints().make()
-        else:
-            with _without_tree():
-                archived = _one(app)
-        seconds = time.perf_counter() - began
-    if expect is not None and archived != expect:
+        archived: list[int] = []
+        with nullcontext() if with_log else _without_tree():
+            taken = measured(lambda: archived.append(_one(app, with_log)))
+    if expect is not None and archived != [expect]:
         raise SystemExit(f"{archived} deliveries were archived, not {expect}")
-    return seconds
+    return taken
 
 
-def _one(app: App) -> int:
+def _one(app: App, with_log: bool) -> int:
     result = app.sync().run(app.plans(), lambda _item: None)
+    if with_log:
+        app.checkpoints().make()
     for trouble in result.troubles.kept:
         print(trouble, file=sys.stderr)
     return result.archived
