@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -10,10 +13,11 @@ import sqlalchemy as sa
 from archiver.adapters.ledger.check_exact import anchor, entry_in, item_rows, log_key, provenance, verification
 from archiver.adapters.ledger.check_items import Acquired, ItemCheck
 from archiver.adapters.ledger.check_reader import Reader
+from archiver.adapters.ledger.check_repeats import Repeats
 from archiver.adapters.ledger.check_scratch import BITS, Scratch
 from archiver.adapters.ledger.check_shapes import Moments, shape_of
 from archiver.adapters.ledger.check_states import States
-from archiver.adapters.ledger.check_told import added, altered, is_same, missing
+from archiver.adapters.ledger.check_told import added, altered, missing
 from archiver.adapters.ledger.check_upkeep import Archived, UpkeepFold
 from archiver.adapters.ledger.stored import stored_optional, stored_text, stored_time
 from archiver.adapters.ledger.tables import anchors, custody_events, key_provenance, log_keys, verifications
@@ -31,17 +35,20 @@ from archiver.domain.verdict import Judgement
 from archiver.log_ports import Tell
 
 Row = tuple[Any, ...]
+_Match = Callable[[str], re.Match[str] | None]
 
 _END: Final[Row] = (None,)
 _MOST_KEPT: Final = 4096
 
 _JUDGED: Final = ("judgement.checks", "judgement.findings", "judgement.reasons", "judgement.verdict")
-_VERIFIED: Final = shape_of(
-    EvidenceVerified, {"at", "id", *_JUDGED, "key_sha256", "next_audit_at", "occasion"}
-).fullmatch
-_ACQUIRED: Final = shape_of(
-    EvidenceAcquired, {"at", "evidence", *_JUDGED, "listing_digest", "next_audit_at"}
-).fullmatch
+
+
+@cache
+def _usual() -> tuple[_Match, _Match]:
+    """What finds the parts of a body of the usual shape: of an audit, and of an acquisition."""
+    audit = shape_of(EvidenceVerified, {"at", "id", *_JUDGED, "key_sha256", "next_audit_at", "occasion"})
+    acquisition = shape_of(EvidenceAcquired, {"at", "evidence", *_JUDGED, "listing_digest", "next_audit_at"})
+    return audit.fullmatch, acquisition.fullmatch
 
 
 class _Numbered:
@@ -62,7 +69,7 @@ class _Numbered:
             if not self._absent:
                 self._tell(missing(self._table, expected, seq))
             return
-        if not is_same(expected, self.head):
+        if expected != self.head:
             self._tell(altered(self._table, expected, self.head, seq))
         self.head = next(self.rest, _END)
 
@@ -82,17 +89,19 @@ class _Numbered:
 class EventCheck:
     """The pass over all events. What they say of items, keys and the daily round is left in *scratch*.
 
-    ``revision``: of the schema, as the last migration left it.
+    ``revision``: of the schema, as the last migration left it. ``items``: how the rows of items were looked up.
     """
 
     def __init__(self, reader: Reader, scratch: Scratch, tell: Tell) -> None:
         self._reader = reader
         self._scratch = scratch
         self._tell = tell
+        self._usual_audit, self._usual_acquisition = _usual()
         self._moments = Moments()
         self._findings: dict[tuple[str, str, str], int] = {}
+        self._repeats = Repeats(self._moments)
         self._states = States(scratch)
-        self._items = ItemCheck(reader, tell)
+        self.items = ItemCheck(reader, tell)
         self._upkeep = UpkeepFold(reader, scratch, self._states)
         self._verifications = _Numbered(reader, verifications, tell)
         self._provenance = _Numbered(reader, key_provenance, tell)
@@ -113,7 +122,7 @@ class EventCheck:
             self._exactly(row)
         for rows in (self._verifications, self._provenance, self._log_keys, self._anchors):
             rows.finish()
-        self._items.flush()
+        self.items.flush()
         self._upkeep.flush()
         self._states.flush()
 
@@ -122,7 +131,14 @@ class EventCheck:
     def _is_verified(self, row: Row) -> bool:
         """True if *row* and what follows from it is all in order; nothing is taken or told otherwise."""
         seq, at, _, item, body = row
-        found = _VERIFIED(body)
+        rows = self._verifications
+        again = self._repeats.again(row, rows.head)
+        if again is not None:
+            said, due = again
+            rows.head = next(rows.rest, _END)
+            self._states.judged(item, (seq, said.verdict, said.reasons, at, due, said.findings))
+            return True
+        found = self._usual_audit(body)
         if found is None:
             return False
         when, of, checks, findings, reasons, verdict, key, due, occasion = found.groups()
@@ -131,7 +147,6 @@ class EventCheck:
             when, due = self._moments.stored(when), self._moments.stored(due)
         except ValueError:
             return False
-        rows = self._verifications
         if (
             bits is None
             or item != of
@@ -139,6 +154,7 @@ class EventCheck:
             or rows.head != (seq, of, when, occasion, verdict, reasons, findings, checks, key)
         ):
             return False
+        self._repeats.learn(found, of, rows.head, bits)
         rows.head = next(rows.rest, _END)
         self._states.judged(of, (seq, verdict, reasons, when, due, bits))
         return True
@@ -146,7 +162,7 @@ class EventCheck:
     def _is_acquired(self, row: Row) -> bool:
         """As :meth:`_is_verified`; the rows of ``evidence`` and ``files`` are looked at later, many at once."""
         seq, at, _, item, body = row
-        found = _ACQUIRED(body)
+        found = self._usual_acquisition(body)
         if found is None:
             return False
         when, told, checks, findings, reasons, verdict, listing, due = found.groups()
@@ -166,15 +182,15 @@ class EventCheck:
         ):
             return False
         rows.head = next(rows.rest, _END)
-        size = sum(file[5] for file in files)
+        size = sum([file[5] for file in files])
         self._states.acquired(of, (seq, evidence[14], size), (seq, verdict, reasons, None, due, bits))
-        self._items.hold(Acquired(seq, evidence, files))
+        self.items.hold(Acquired(seq, evidence, files))
         first_seen_at, revision = evidence[13], evidence[5]
         self._upkeep.archived(Archived(seq, evidence[1], evidence[3], listing, first_seen_at, of, revision, body))
         return True
 
     def _item_rows(self, told: dict[str, Any]) -> tuple[Row, list[Row]]:
-        """The rows of ``evidence`` and ``files`` for what has the shape of evidence: members come by name."""
+        """The rows of ``evidence`` and ``files`` for what has the shape of evidence: members come by their names."""
         stored, optional = self._moments.stored, self._moments.optional
         account, acquired, caller, listed, fingerprint, seen, hashes, item, key, path, *rest = told.values()
         prefix, completed, query, region, revision, source, url = rest
@@ -227,7 +243,7 @@ class EventCheck:
         self._verifications.hold(judged)
         evidence, files = item_rows(entry)
         item = entry.evidence
-        self._items.hold(Acquired(seq, evidence, files))
+        self.items.hold(Acquired(seq, evidence, files))
         of, due = stored_text(item.id), stored_time(entry.next_audit_at)
         acquired = (seq, stored_time(item.acquired_at), item.size)
         bits = self._bits(judged, entry.judgement)

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from archiver.adapters.ledger.check_reader import Reader
 from archiver.adapters.ledger.check_scratch import Scratch
-from archiver.adapters.ledger.check_told import added, altered, is_same, missing
+from archiver.adapters.ledger.check_told import added, altered, missing
 from archiver.adapters.ledger.tables import evidence, files
 from archiver.domain.log_records import Problem
 from archiver.domain.text import printable
@@ -27,13 +27,19 @@ class Acquired(NamedTuple):
 
 
 class ItemCheck:
-    """Acquired items on their way to be looked up, many at once."""
+    """Acquired items on their way to be looked up, many at once.
+
+    ``items``, ``rows``, ``rows_of_files``: how many were looked up, and how many rows were found of them.
+    """
 
     def __init__(self, reader: Reader, tell: Tell) -> None:
         self._reader = reader
         self._tell = tell
         self._held: list[Acquired] = []
         self._files = 0
+        self.items = 0
+        self.rows = 0
+        self.rows_of_files = 0
 
     def hold(self, item: Acquired) -> None:
         """Takes an item."""
@@ -46,10 +52,13 @@ class ItemCheck:
         """Tells how the rows of all items that were taken differ."""
         ids = [one.evidence[0] for one in self._held]
         rows: dict[str, list[Row]] = {}
+        self.items += len(ids)
         for row in self._reader.among(evidence, "id", ids):
+            self.rows += 1
             rows.setdefault(row[0], []).append(row)
         of_files: dict[str, list[Row]] = {}
         for row in self._reader.among(files, "evidence_id", ids):
+            self.rows_of_files += 1
             of_files.setdefault(row[0], []).append(row)
         for one in self._held:
             item = one.evidence[0]
@@ -65,7 +74,7 @@ class ItemCheck:
             return
         if not found:
             self._tell(missing(evidence, one.evidence, one.seq))
-        elif not is_same(one.evidence, found[0]):
+        elif one.evidence != found[0]:
             self._tell(altered(evidence, one.evidence, found[0], one.seq))
         for row in found[1:]:
             self._tell(added(evidence, row, "a second row of that name"))
@@ -80,14 +89,20 @@ class ItemCheck:
                 self._tell(missing(files, expected, one.seq))
                 continue
             left.remove(row)
-            if not is_same(expected, row):
+            if expected != row:
                 self._tell(altered(files, expected, row, one.seq))
         for row in left:
             self._tell(added(files, row, f"event {one.seq} did not acquire it"))
 
 
-def tell_strays(reader: Reader, scratch: Scratch, tell: Tell) -> None:
-    """Tells the rows of ``evidence`` and ``files`` that are of no item which was acquired."""
+def tell_strays(reader: Reader, scratch: Scratch, looked_up: ItemCheck, tell: Tell) -> None:
+    """Tells the rows of ``evidence`` and ``files`` that are of no item which was acquired.
+
+    Where each item was looked up once, and as many rows were found as there are, there are no others.
+    """
+    counts = (looked_up.items, looked_up.rows, looked_up.rows_of_files)
+    if counts == (scratch.acquired(), reader.count(evidence), reader.count(files)):
+        return
     for page in reader.each(evidence, [column.name for column in evidence.columns]):
         known = scratch.acquired_by([row[0] for row in page if isinstance(row[0], str)])
         for row in page:

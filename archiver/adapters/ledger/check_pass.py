@@ -57,7 +57,7 @@ def _check(reader: Reader, gathered: Scratch, tell: Tell) -> None:
             tell(Problem("row_added", f"custody_events: {count} rows without a number", table=custody_events.name))
     events = EventCheck(reader, gathered, tell)
     events.run()
-    tell_strays(reader, gathered, tell)
+    tell_strays(reader, gathered, events.items, tell)
     for table in GATHERED:
         hold_against(reader, gathered, table, tell)
     for seq, item in gathered.never_acquired():

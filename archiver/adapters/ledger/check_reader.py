@@ -135,8 +135,16 @@ class Reader:
         if self.is_broken(table):
             return
         sql = f"SELECT {', '.join(columns)} FROM {self._itself(table)}"  # noqa: S608 - our own names
-        with self._text_by(self._with_care):
-            yield from self._fetched(sql, (), _PAGE)
+        taken = 0
+        try:
+            for page in self._fetched(sql, (), _PAGE):
+                taken += len(page)
+                yield page
+        except _NotUtf8Error:
+            with self._text_by(self._with_care):
+                for number, page in enumerate(self._fetched(sql, (), _PAGE)):
+                    if number * _PAGE >= taken:
+                        yield page
 
     def among(self, table: sa.Table, column: str, values: Sequence[str]) -> list[Row]:
         """The rows of *table* whose *column* is one of *values*, by primary key."""
@@ -148,6 +156,13 @@ class Reader:
         rows = self.all(sql, (json.dumps(values) if self._is_sqlite else list(values),))
         self.rows += len(rows)
         return rows
+
+    def count(self, table: sa.Table) -> int:
+        """How many rows there are."""
+        if self.is_broken(table):
+            return 0
+        ((number,),) = self.all(f"SELECT count(*) FROM {self._itself(table)}")  # noqa: S608 - our own names
+        return int(number)
 
     def all(self, sql: str, parameters: Row = ()) -> list[Row]:
         """Every row of a short answer."""

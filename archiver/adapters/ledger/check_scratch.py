@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import StaticPool
@@ -99,28 +100,38 @@ class Scratch:
         sql = "SELECT id, acquired FROM items WHERE id IN (SELECT value FROM json_each(?)) AND acquired IS NOT NULL"
         return dict(self._raw.execute(sql, (json.dumps(items),)).fetchall())
 
+    def acquired(self) -> int:
+        """How many items were acquired."""
+        (count,) = self._raw.execute("SELECT count(acquired) FROM items").fetchone()
+        return int(count)
+
     def never_acquired(self) -> Iterator[tuple[int | None, str]]:
         """(last judging event, item) of items that events tell of, and none acquired."""
         yield from self._raw.execute("SELECT judged, id FROM items WHERE acquired IS NULL")
 
-    def expected(self, table: sa.Table, keys_wanted: Sequence[Row]) -> dict[Row, tuple[int, Row]]:
-        """For each of *keys_wanted* that *table* should have: the number of the row here, and the row."""
-        primary = [column.name for column in table.primary_key]
-        found = " AND ".join(f"t.{name} = json_extract(k.value, '$[{at}]')" for at, name in enumerate(primary))
+    def expected(
+        self, table: sa.Table, keys_wanted: Sequence[Sequence[Any]]
+    ) -> Iterator[tuple[int | None, Row, bool]]:
+        """For each of *keys_wanted*, in their order: the number here, the row that *table* should have under it, and
+        whether it was asked for before. None and an empty row for a key that no event makes.
+        """
         columns = ", ".join(f"t.{column.name}" for column in table.columns)
-        sql = f"SELECT t.number, {columns} FROM json_each(?) AS k CROSS JOIN {table.name} AS t ON {found}"  # noqa: S608
-        at = [index for index, column in enumerate(table.columns, 1) if column.primary_key]
-        rows = self._raw.execute(sql, (json.dumps(keys_wanted),)).fetchall()
-        return {tuple(row[index] for index in at): (row[0], row[1:]) for row in rows}
-
-    def see(self, table: sa.Table, number: int) -> bool:
-        """Marks the row *number* here as found in the ledger; False where it was found before."""
+        primary = enumerate(column.name for column in table.primary_key)
+        is_it = " AND ".join(f"t.{name} = json_extract(k.value, '$[{index}]')" for index, name in primary)
+        sql = (
+            f"SELECT t.number, {columns} FROM json_each(?) AS k LEFT JOIN {table.name} AS t ON {is_it} ORDER BY k.key"  # noqa: S608
+        )
+        given = orjson.dumps([key if _can_be(key) else [None] * len(key) for key in keys_wanted]).decode()
         seen = self._seen.setdefault(table.name, bytearray())
-        if number >= len(seen):
-            seen.extend(bytes(number + 1 - len(seen) + 4096))
-        first = not seen[number]
-        seen[number] = 1
-        return first
+        for found in self._raw.execute(sql, (given,)):
+            number = found[0]
+            if number is None:
+                yield None, (), False
+                continue
+            if number >= len(seen):
+                seen.extend(bytes(number + 4096 - len(seen)))
+            yield number, found[1:], bool(seen[number])
+            seen[number] = 1
 
     def unseen(self, table: sa.Table) -> Iterator[Row]:
         """The rows that *table* should have, and that were not seen."""
@@ -155,6 +166,14 @@ def _table_like(table: sa.Table) -> str:
     columns = ", ".join(f"{column.name} {_affinity(column)}" for column in table.columns)
     key = ", ".join(column.name for column in table.primary_key)
     return f"CREATE TABLE {table.name} (number INTEGER PRIMARY KEY, {columns}, UNIQUE ({key}))"
+
+
+_KEYS: Final = frozenset({str, int})
+
+
+def _can_be(key: Sequence[Any]) -> bool:
+    """False for a key that no event makes: NULL, a number that is none, text that is not UTF-8."""
+    return _KEYS.issuperset(map(type, key))
 
 
 def _affinity(column: sa.Column[Any]) -> str:

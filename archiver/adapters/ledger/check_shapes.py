@@ -22,22 +22,28 @@ from archiver.domain.verdict import Judgement, Verdict
 _TEXT: Final = r"(?!escaped:)[ !#-\[\]-~]*"
 """Printable ASCII without escapes: such a text stands in a column as it stands in a body."""
 
-_TIME: Final = r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(?:\.(?!000000)\d{6})?Z"
+_SECOND: Final = r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d"
+TIME: Final = rf"{_SECOND}(?:\.(?!000000)\d{{6}})?Z"
+"""A time in a body."""
+
+STORED_TIME: Final = rf"{_SECOND}\.\d{{6}}Z"
+"""A time in a column."""
 
 _SIMPLE: Final[dict[Any, str]] = {
     str: f'"{_TEXT}"',
     int: r"(?:0|-?[1-9]\d{0,14})",
     bool: "(?:true|false)",
-    datetime: f'"{_TIME}"',
+    datetime: f'"{TIME}"',
 }
 
 _MOST_KEPT: Final = 4096
 
 
 def shape_of(kind: type[Entry], captured: Collection[str]) -> re.Pattern[str]:
-    """What bodies of *kind* look like. *captured*: members (``judgement.checks``) that become groups, by their order.
+    """What bodies of *kind* look like.
 
-    A text's group is without its quotes, and None for null.
+    *captured*: members (``judgement.checks``) that become groups, by their order. A text's group is without its
+    quotes, and that of null is None.
     """
     hints = {"kind": kind.kind, "actor": Actor, **_hints(kind)}
     return re.compile(_object(hints, "", captured), re.ASCII)

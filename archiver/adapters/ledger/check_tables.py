@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from archiver.adapters.ledger.check_reader import Reader
 from archiver.adapters.ledger.check_scratch import Scratch
-from archiver.adapters.ledger.check_told import added, altered, is_same, key_of, missing, names
+from archiver.adapters.ledger.check_told import added, altered, key_of, missing, names
 from archiver.adapters.ledger.tables import alerts, deliveries, evidence_state, keys, sources
 from archiver.domain.log_records import Problem
 from archiver.domain.text import printable
@@ -27,23 +27,16 @@ def hold_against(reader: Reader, scratch: Scratch, table: sa.Table, tell: Tell) 
     if reader.is_broken(table):
         return
     for page in reader.each(table, names(table)):
-        places = [key_of(table, row) for row in page]
-        expected = scratch.expected(table, [place for place in places if _can_be(place)])
-        for row, place in zip(page, places, strict=True):
-            number, wanted = expected.get(place, (None, row)) if _can_be(place) else (None, row)
+        expected = scratch.expected(table, [key_of(table, row) for row in page])
+        for row, (number, wanted, again) in zip(page, expected, strict=True):
             if number is None:
                 tell(added(table, row))
-            elif not scratch.see(table, number):
+            elif again:
                 tell(added(table, row, "a second row of that name"))
-            elif not is_same(wanted, row):
+            elif wanted != row:
                 tell(altered(table, wanted, row, _event_of(table, wanted)))
     for row in scratch.unseen(table):
         tell(missing(table, row, _event_of(table, row)))
-
-
-def _can_be(place: Row) -> bool:
-    """False for a key that no event makes: NULL, a number that is none, text that is not UTF-8."""
-    return all(isinstance(part, str | int) for part in place)
 
 
 def _event_of(table: sa.Table, row: Row) -> int | None:

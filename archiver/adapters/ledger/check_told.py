@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -20,14 +21,14 @@ def names(table: sa.Table) -> list[str]:
     return [column.name for column in table.columns]
 
 
+@cache
+def _places_of_key(table: sa.Table) -> tuple[int, ...]:
+    return tuple(index for index, column in enumerate(table.columns) if column.primary_key)
+
+
 def key_of(table: sa.Table, row: Row) -> Row:
     """The primary key in *row*, which has all columns of *table*."""
-    return tuple(value for column, value in zip(table.columns, row, strict=True) if column.primary_key)
-
-
-def is_same(expected: Row, found: Row) -> bool:
-    """True for equal values of equal kinds: 1 and true are the same in a column, 1 and 1.0 are not."""
-    return expected == found and not any(isinstance(value, float) for value in found)
+    return tuple([row[index] for index in _places_of_key(table)])
 
 
 def altered(table: sa.Table, expected: Row, found: Row, seq: int | None) -> Problem:
@@ -35,7 +36,7 @@ def altered(table: sa.Table, expected: Row, found: Row, seq: int | None) -> Prob
     differing = [
         f"{column}: the row says {_shown(there)}, {_events(seq)} {_shown(wanted)}"
         for column, wanted, there in zip(names(table), expected, found, strict=True)
-        if not is_same((wanted,), (there,))
+        if wanted != there
     ]
     told = "; ".join(differing[:_MOST_COLUMNS])
     more = f"; and {len(differing) - _MOST_COLUMNS} more" if len(differing) > _MOST_COLUMNS else ""
