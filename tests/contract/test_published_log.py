@@ -245,6 +245,7 @@ def test_killed_at_any_system_call_the_file_is_whole_or_as_before(
         seen.add(found)
         getattr(LogFolder(root), how)(TILE, b"new" * 1000)
         assert log.read(TILE) == b"new" * 1000
+        assert list((root / ".staging").iterdir()) == [], at
         if not killed:
             break
     assert seen == {before, b"new" * 1000}

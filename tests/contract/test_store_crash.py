@@ -129,6 +129,7 @@ def test_a_small_file_killed_anywhere_is_whole_or_not_there(tmp_path: Path) -> N
             break
         FolderStore(root).put("keys/k/public_key.der", b"key" * 1000)
         assert archived(root) == {"keys/k/public_key.der": b"key" * 1000}
+        assert staged(root) == [], at
     assert at > 5
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 import threading
@@ -143,6 +144,11 @@ class Tree:
         self._settled: set[tuple[str, ...]] = set()
         self._lock = threading.Lock()
         self.placing = threading.Lock()
+        self._drafts = itertools.count()
+
+    def first_draft(self) -> bool:
+        """True for the first one who asks: what killed runs left is looked for once in a process."""
+        return next(self._drafts) == 0
 
     def where(self, path: str) -> str:
         """*path* in full, for messages."""

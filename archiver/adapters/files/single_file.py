@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from archiver.adapters.files.walk import open_regular
 from archiver.adapters.owner import hand_over
 from archiver.domain.paths import STAGING_FOLDER
 from archiver.errors import StoreConflictError, StoreError
+
+_DRAFT: Final = "put-"
 
 REMEDY: Final = "Mount its disk, or make a new archive with `archiver ledger upgrade`."
 
@@ -44,6 +47,7 @@ def put_once(tree: Tree, path: str, data: bytes) -> None:
     with writing(where):
         above, name = split(path)
         with tree.made(STAGING_FOLDER, STAGE_MODE) as staging, tree.made(above) as folder:
+            _sweep_once(tree, staging)
             if not exists(name, folder):
                 with _draft(tree, staging, data) as draft, suppress(FileExistsError):
                     tree.disk.move_new(draft, staging, name, folder)
@@ -60,6 +64,7 @@ def put_over(tree: Tree, path: str, data: bytes) -> None:
     with writing(tree.where(path)):
         above, name = split(path)
         with tree.made(STAGING_FOLDER, STAGE_MODE) as staging, tree.made(above) as folder:
+            _sweep_once(tree, staging)
             with _draft(tree, staging, data) as draft:
                 tree.disk.rename(draft, staging, name, folder)
             tree.disk.fsync_folder(folder)
@@ -71,8 +76,7 @@ def _draft(tree: Tree, staging: int, data: bytes) -> Iterator[str]:
 
     Always a new file: a killed run's may be the second name of an archived one.
     """
-    name = f"put-{secrets.token_hex(16)}"
-    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE, dir_fd=staging)
+    name, fd = _new_draft(staging)
     try:
         hand_over(fd, tree.root)
         tree.disk.write_all(fd, data)
@@ -82,6 +86,37 @@ def _draft(tree: Tree, staging: int, data: bytes) -> Iterator[str]:
         os.close(fd)
         with suppress(OSError):  # moved; or the first error is the one to tell
             os.unlink(name, dir_fd=staging)
+
+
+def _new_draft(staging: int) -> tuple[str, int]:
+    """A new file, locked for as long as it is open: that tells it from what a killed run left."""
+    while True:
+        name = f"{_DRAFT}{secrets.token_hex(16)}"
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE, dir_fd=staging)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.fstat(fd).st_nlink:
+                return name, fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)  # somebody who sweeps was quicker than the lock
+
+
+def _sweep_once(tree: Tree, staging: int) -> None:
+    """Removes drafts whose process is gone. What cannot be removed now is in nobody's way."""
+    if not tree.first_draft():
+        return
+    with os.scandir(staging) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(_DRAFT)]
+    for name in names:
+        with suppress(OSError):
+            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=staging)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(name, dir_fd=staging)
+            finally:
+                os.close(fd)
 
 
 def _holds(name: str, folder: int, data: bytes) -> bool:
