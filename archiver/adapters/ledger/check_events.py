@@ -14,11 +14,12 @@ from archiver.adapters.ledger.check_exact import anchor, entry_in, item_rows, lo
 from archiver.adapters.ledger.check_items import Acquired, ItemCheck
 from archiver.adapters.ledger.check_reader import Reader
 from archiver.adapters.ledger.check_repeats import Repeats
-from archiver.adapters.ledger.check_scratch import BITS, Scratch
+from archiver.adapters.ledger.check_scratch import BITS
 from archiver.adapters.ledger.check_shapes import Moments, shape_of
+from archiver.adapters.ledger.check_spool import Archived, Looked, Spool
 from archiver.adapters.ledger.check_states import States
 from archiver.adapters.ledger.check_told import added, altered, missing
-from archiver.adapters.ledger.check_upkeep import Archived, UpkeepFold
+from archiver.adapters.ledger.check_upkeep import CONCERNED
 from archiver.adapters.ledger.stored import stored_optional, stored_text, stored_time
 from archiver.adapters.ledger.tables import anchors, custody_events, key_provenance, log_keys, verifications
 from archiver.domain.custody import (
@@ -35,6 +36,9 @@ from archiver.domain.verdict import Judgement
 from archiver.log_ports import Tell
 
 Row = tuple[Any, ...]
+Part = tuple[int | None, int | None]
+"""Events from a number on, up to but without another; None: all that there are on that side."""
+
 _Match = Callable[[str], re.Match[str] | None]
 
 _END: Final[Row] = (None,)
@@ -54,11 +58,11 @@ def _usual() -> tuple[_Match, _Match]:
 class _Numbered:
     """The rows of a table with one row an event of some kind, beside the events. ``head``: the next one."""
 
-    def __init__(self, reader: Reader, table: sa.Table, tell: Tell) -> None:
+    def __init__(self, reader: Reader, table: sa.Table, part: Part, tell: Tell) -> None:
         self._table = table
         self._tell = tell
         self._absent = reader.is_broken(table)
-        self.rest = reader.numbered(table)
+        self.rest = reader.numbered(table, *part)
         self.head = next(self.rest, _END)
 
     def hold(self, expected: Row) -> None:
@@ -87,31 +91,28 @@ class _Numbered:
 
 
 class EventCheck:
-    """The pass over all events. What they say of items, keys and the daily round is left in *scratch*.
+    """The pass over the events of *part*. What they say of items, keys and the daily round is left in *spool*."""
 
-    ``revision``: of the schema, as the last migration left it. ``items``: how the rows of items were looked up.
-    """
-
-    def __init__(self, reader: Reader, scratch: Scratch, tell: Tell) -> None:
+    def __init__(self, reader: Reader, part: Part, spool: Spool, tell: Tell) -> None:
         self._reader = reader
-        self._scratch = scratch
+        self._part = part
+        self._spool = spool
         self._tell = tell
         self._usual_audit, self._usual_acquisition = _usual()
         self._moments = Moments()
         self._findings: dict[tuple[str, str, str], int] = {}
         self._repeats = Repeats(self._moments)
-        self._states = States(scratch)
-        self.items = ItemCheck(reader, tell)
-        self._upkeep = UpkeepFold(reader, scratch, self._states)
-        self._verifications = _Numbered(reader, verifications, tell)
-        self._provenance = _Numbered(reader, key_provenance, tell)
-        self._log_keys = _Numbered(reader, log_keys, tell)
-        self._anchors = _Numbered(reader, anchors, tell)
-        self.revision: str | None = None
+        self._states = States(spool)
+        self._looked = Looked()
+        self._items = ItemCheck(reader, self._looked, tell)
+        self._verifications, self._provenance, self._log_keys, self._anchors = (
+            _Numbered(reader, table, part, tell) for table in (verifications, key_provenance, log_keys, anchors)
+        )
 
     def run(self) -> None:
         """Tells every disagreement."""
-        for row in self._reader.numbered(custody_events, start=0):
+        start, end = self._part
+        for row in self._reader.numbered(custody_events, start or 0, end):
             kind, body = row[2], row[4]
             if type(body) is str:
                 if kind == EvidenceVerified.kind:
@@ -122,9 +123,10 @@ class EventCheck:
             self._exactly(row)
         for rows in (self._verifications, self._provenance, self._log_keys, self._anchors):
             rows.finish()
-        self.items.flush()
-        self._upkeep.flush()
+        self._items.flush()
         self._states.flush()
+        self._looked.rows = self._reader.rows
+        self._spool.end(self._looked)
 
     # -------------------------------------------------------------------------- the quick way: too strict at worst
 
@@ -184,9 +186,9 @@ class EventCheck:
         rows.head = next(rows.rest, _END)
         size = sum([file[5] for file in files])
         self._states.acquired(of, (seq, evidence[14], size), (seq, verdict, reasons, None, due, bits))
-        self.items.hold(Acquired(seq, evidence, files))
+        self._items.hold(Acquired(seq, evidence, files))
         first_seen_at, revision = evidence[13], evidence[5]
-        self._upkeep.archived(Archived(seq, evidence[1], evidence[3], listing, first_seen_at, of, revision, body))
+        self._spool.archived(Archived(seq, evidence[1], evidence[3], listing, first_seen_at, of, revision))
         return True
 
     def _item_rows(self, told: dict[str, Any]) -> tuple[Row, list[Row]]:
@@ -219,7 +221,7 @@ class EventCheck:
         seq: int = row[0]
         match entry:
             case EvidenceAcquired():
-                self._acquired(seq, entry, row[4])
+                self._acquired(seq, entry)
             case EvidenceVerified():
                 judged = verification(seq, entry)
                 self._verifications.hold(judged)
@@ -235,21 +237,22 @@ class EventCheck:
             case CheckpointAnchored():
                 self._anchors.hold(anchor(seq, entry))
             case LedgerMigrated():
-                self.revision = entry.after
-        self._upkeep.take(seq, entry)
+                self._looked.revision = entry.after
+        if isinstance(entry, CONCERNED):
+            self._spool.entry(seq)
 
-    def _acquired(self, seq: int, entry: EvidenceAcquired, body: str) -> None:
+    def _acquired(self, seq: int, entry: EvidenceAcquired) -> None:
         judged = verification(seq, entry)
         self._verifications.hold(judged)
         evidence, files = item_rows(entry)
         item = entry.evidence
-        self.items.hold(Acquired(seq, evidence, files))
+        self._items.hold(Acquired(seq, evidence, files))
         of, due = stored_text(item.id), stored_time(entry.next_audit_at)
         acquired = (seq, stored_time(item.acquired_at), item.size)
         bits = self._bits(judged, entry.judgement)
         self._states.acquired(of, acquired, (seq, judged[4], judged[5], None, due, bits))
         place = (stored_text(item.source), stored_text(item.prefix), stored_text(entry.listing_digest))
-        self._upkeep.archived(Archived(seq, *place, evidence[13], of, item.revision, body))
+        self._spool.archived(Archived(seq, *place, evidence[13], of, item.revision))
 
     def _judged(self, seq: int, item: str, row: Row, due: str, judgement: Judgement) -> None:
         state = (seq, row[4], row[5], row[2], due, self._bits(row, judgement))
@@ -270,4 +273,4 @@ class EventCheck:
         if entry.sha256 != entry.key.sha256:
             said = f"custody_events {seq}: the key that it holds has another SHA-256 than it says"
             self._tell(Problem("event_malformed", said, seq))
-        self._scratch.put_key((stored_text(entry.sha256), stored_optional(entry.key.fingerprint), entry.key.der))
+        self._spool.key(stored_text(entry.sha256), stored_optional(entry.key.fingerprint), entry.key.der)

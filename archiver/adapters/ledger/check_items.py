@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from archiver.adapters.ledger.check_reader import Reader
 from archiver.adapters.ledger.check_scratch import Scratch
+from archiver.adapters.ledger.check_spool import Looked
 from archiver.adapters.ledger.check_told import added, altered, missing
 from archiver.adapters.ledger.tables import evidence, files
 from archiver.domain.log_records import Problem
@@ -27,19 +28,14 @@ class Acquired(NamedTuple):
 
 
 class ItemCheck:
-    """Acquired items on their way to be looked up, many at once.
+    """Acquired items on their way to be looked up, many at once; *looked* counts them and their rows."""
 
-    ``items``, ``rows``, ``rows_of_files``: how many were looked up, and how many rows were found of them.
-    """
-
-    def __init__(self, reader: Reader, tell: Tell) -> None:
+    def __init__(self, reader: Reader, looked: Looked, tell: Tell) -> None:
         self._reader = reader
+        self._looked = looked
         self._tell = tell
         self._held: list[Acquired] = []
         self._files = 0
-        self.items = 0
-        self.rows = 0
-        self.rows_of_files = 0
 
     def hold(self, item: Acquired) -> None:
         """Takes an item."""
@@ -52,13 +48,13 @@ class ItemCheck:
         """Tells how the rows of all items that were taken differ."""
         ids = [one.evidence[0] for one in self._held]
         rows: dict[str, list[Row]] = {}
-        self.items += len(ids)
+        self._looked.items += len(ids)
         for row in self._reader.among(evidence, "id", ids):
-            self.rows += 1
+            self._looked.evidence += 1
             rows.setdefault(row[0], []).append(row)
         of_files: dict[str, list[Row]] = {}
         for row in self._reader.among(files, "evidence_id", ids):
-            self.rows_of_files += 1
+            self._looked.files += 1
             of_files.setdefault(row[0], []).append(row)
         for one in self._held:
             item = one.evidence[0]
@@ -95,13 +91,13 @@ class ItemCheck:
             self._tell(added(files, row, f"event {one.seq} did not acquire it"))
 
 
-def tell_strays(reader: Reader, scratch: Scratch, looked_up: ItemCheck, tell: Tell) -> None:
+def tell_strays(reader: Reader, scratch: Scratch, looked: Looked, tell: Tell) -> None:
     """Tells the rows of ``evidence`` and ``files`` that are of no item which was acquired.
 
     Where each item was looked up once, and as many rows were found as there are, there are no others.
     """
-    counts = (looked_up.items, looked_up.rows, looked_up.rows_of_files)
-    if counts == (scratch.acquired(), reader.count(evidence), reader.count(files)):
+    there = (scratch.acquired(), reader.count(evidence), reader.count(files))
+    if there == (looked.items, looked.evidence, looked.files):
         return
     for page in reader.each(evidence, [column.name for column in evidence.columns]):
         known = scratch.acquired_by([row[0] for row in page if isinstance(row[0], str)])

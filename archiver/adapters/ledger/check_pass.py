@@ -6,13 +6,20 @@ change say what all events of the snapshot made of them, so all of these are gon
 
 from __future__ import annotations
 
+import base64
+import tempfile
+from collections.abc import Sequence
+from typing import Final
+
 from sqlalchemy.engine import Connection
 
-from archiver.adapters.ledger.check_events import EventCheck
+from archiver.adapters.ledger.check_events import EventCheck, Part
 from archiver.adapters.ledger.check_items import tell_strays
 from archiver.adapters.ledger.check_reader import Reader
 from archiver.adapters.ledger.check_scratch import Scratch, scratch
+from archiver.adapters.ledger.check_spool import ARCHIVED, ENTRY, KEY, STATES, Archived, Looked, Spool
 from archiver.adapters.ledger.check_tables import GATHERED, hold_against, hold_revision
+from archiver.adapters.ledger.check_upkeep import UpkeepFold
 from archiver.adapters.ledger.tables import (
     alerts,
     anchors,
@@ -30,7 +37,10 @@ from archiver.adapters.ledger.tables import (
 from archiver.domain.log_records import Problem
 from archiver.log_ports import Tell
 
-_OWN_CHECK = (evidence, files, keys, key_provenance, evidence_state, deliveries, sources, alerts, log_keys, anchors)
+_KEPT_BYTES: Final = 8 * 1024 * 1024
+
+_OF_ITEMS: Final = (evidence, files, evidence_state, deliveries)
+_OWN_CHECK: Final = (*_OF_ITEMS, keys, key_provenance, sources, alerts, log_keys, anchors)
 """Tables that are looked up by their indexes, which must name the rows that there are: so they are looked at."""
 
 
@@ -39,28 +49,78 @@ def check_all(connection: Connection, tell: Tell) -> int:
 
     *connection* must see one moment throughout. Raises SQLAlchemyError where the database fails.
     """
+    with tempfile.SpooledTemporaryFile(max_size=_KEPT_BYTES) as file:
+        spool = Spool(file)
+        reader = check_part(connection, (None, None), spool, tell)
+        return put_together(reader, [spool], tell)
+
+
+def check_part(connection: Connection, part: Part, spool: Spool, tell: Tell) -> Reader:
+    """The first half of the pass: the events of *part*, and rows that follow from one event each."""
     reader = Reader(connection)
-    reader.probe((custody_events, verifications, *_OWN_CHECK), tell)
+    reader.probe((custody_events, verifications, *_OWN_CHECK), tell if part[1] is None else _ignore)
+    if reader.is_broken(custody_events):
+        spool.end(Looked())
+        return reader
+    with reader.quick():
+        EventCheck(reader, part, spool, tell).run()
+    return reader
+
+
+def put_together(reader: Reader, spools: Sequence[Spool], tell: Tell) -> int:
+    """The second half: rows that follow from many events, once *spools* hold what all parts say.
+
+    Answers how many rows were looked at in all. *reader*: of the part that ends last.
+    """
     if reader.is_broken(custody_events):
         return 0
     for table in _OWN_CHECK:
         for said in reader.own_check(table):
             tell(Problem("unreadable", f"table {table.name}: {said}", table=table.name))
+    before = reader.rows
     with scratch() as gathered, reader.quick():
-        _check(reader, gathered, tell)
-    return reader.rows
+        looked = _gather(reader, gathered, spools)
+        _hold(reader, gathered, looked, tell)
+    return looked.rows + reader.rows - before
 
 
-def _check(reader: Reader, gathered: Scratch, tell: Tell) -> None:
+def _gather(reader: Reader, gathered: Scratch, spools: Sequence[Spool]) -> Looked:
+    """All states first: of which delivery an item is may stand in an earlier part."""
+    for spool in spools:
+        for _, rows in spool.told(STATES):
+            gathered.fold_items(rows)
+    upkeep = UpkeepFold(reader, gathered)
+    looked = Looked()
+    for spool in spools:
+        for word, value in spool.told(ARCHIVED, ENTRY, KEY):
+            if word == ARCHIVED:
+                upkeep.archived(Archived(*one) for one in value)
+            elif word == ENTRY:
+                upkeep.take(value)
+            else:
+                gathered.put_key((value[0], value[1], base64.b64decode(value[2])))
+        part = spool.looked()
+        looked.rows += part.rows
+        looked.items += part.items
+        looked.evidence += part.evidence
+        looked.files += part.files
+        looked.revision = part.revision or looked.revision
+    upkeep.flush()
+    return looked
+
+
+def _hold(reader: Reader, gathered: Scratch, looked: Looked, tell: Tell) -> None:
     for (count,) in reader.all(f"SELECT count(*) FROM {custody_events.name} WHERE seq IS NULL"):  # noqa: S608
         if count:
             tell(Problem("row_added", f"custody_events: {count} rows without a number", table=custody_events.name))
-    events = EventCheck(reader, gathered, tell)
-    events.run()
-    tell_strays(reader, gathered, events.items, tell)
+    tell_strays(reader, gathered, looked, tell)
     for table in GATHERED:
         hold_against(reader, gathered, table, tell)
     for seq, item in gathered.never_acquired():
         said = f"custody_events: evidence {item} is told of, and no event acquired it"
         tell(Problem("event_malformed", said, seq))
-    hold_revision(reader, events.revision, tell)
+    hold_revision(reader, looked.revision, tell)
+
+
+def _ignore(_problem: Problem) -> None:
+    """For what another part tells."""

@@ -81,23 +81,25 @@ class Reader:
         """True for a table that was told of."""
         return table.name in self._broken
 
-    def numbered(self, table: sa.Table, start: int | None = None) -> Iterator[Row]:
-        """The rows of *table* by its number, those from *start* on; flat memory.
+    def numbered(self, table: sa.Table, start: int | None = None, end: int | None = None) -> Iterator[Row]:
+        """The rows of *table* by its number, those from *start* on, up to but without *end*; flat memory.
 
-        Rows without a number come at either end, and not where *start* is given.
+        Rows without a number come at either end, and not where that is given.
         """
-        return chain.from_iterable(self._in_order(table, start))
+        return chain.from_iterable(self._in_order(table, start, end))
 
-    def _in_order(self, table: sa.Table, start: int | None) -> Iterator[list[Row]]:
+    def _in_order(self, table: sa.Table, start: int | None, end: int | None) -> Iterator[list[Row]]:
         key = next(iter(table.primary_key)).name
         select = f"SELECT {_names(table)} FROM {table.name}"  # noqa: S608 - our own names
         last, compared, careful = start, ">=", False
         while not self.is_broken(table):
-            where = "" if last is None else f" WHERE {key} {compared} ?"
-            sql = f"{select}{where} ORDER BY {key}"
+            bounds = [(f"{key} {compared} ?", last), (f"{key} < ?", end)]
+            where = " AND ".join(condition for condition, bound in bounds if bound is not None)
+            sql = f"{select}{where and f' WHERE {where}'} ORDER BY {key}"
+            parameters = tuple(bound for _, bound in bounds if bound is not None)
             taken = 0
             try:
-                for page in self._pages(sql, () if last is None else (last,), careful):
+                for page in self._pages(sql, parameters, careful):
                     taken += len(page)
                     last, compared = page[-1][0], ">"
                     yield page

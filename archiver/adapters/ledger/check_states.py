@@ -1,11 +1,11 @@
-"""What is said of each item after all its events: folded in memory, and from time to time laid into the scratch."""
+"""What is said of each item after all its events: folded in memory, and from time to time laid down."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-from archiver.adapters.ledger.check_scratch import ALL_FINDINGS, BITS, Scratch
+from archiver.adapters.ledger.check_scratch import ALL_FINDINGS, BITS
+from archiver.adapters.ledger.check_spool import Spool
 from archiver.adapters.ledger.projection import OF_THE_SOURCE
 from archiver.domain.verdict import Finding
 
@@ -28,8 +28,8 @@ class States:
     which are kept, and which are added.
     """
 
-    def __init__(self, scratch: Scratch) -> None:
-        self._scratch = scratch
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
         self._acquired: dict[str, Acquired] = {}
         self._judged: dict[str, Judged] = {}
         self._standing: dict[str, tuple[int, int]] = {}
@@ -71,16 +71,11 @@ class States:
         judged = self._judged.get(item)
         return self._standing.get(item) or ((ALL_FINDINGS, 0) if judged is None else (_OF_THE_SOURCE, judged[5]))
 
-    def acquired_by(self, items: Sequence[str]) -> dict[str, int]:
-        """The events that acquired *items*, of those that any did."""
-        found = {item: self._acquired[item][0] for item in items if item in self._acquired}
-        return found | self._scratch.acquired_by(items)
-
     def flush(self) -> None:
-        """Lays everything into the scratch."""
+        """Lays everything down."""
         nothing = (None,) * 5
         items = self._judged.keys() | self._standing.keys()
-        self._scratch.fold_items(
+        self._spool.states(
             [
                 (
                     item,

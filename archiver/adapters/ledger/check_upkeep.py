@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import orjson
 
 from archiver.adapters.ledger.check_reader import Reader
 from archiver.adapters.ledger.check_scratch import Scratch
-from archiver.adapters.ledger.check_states import States
+from archiver.adapters.ledger.check_spool import Archived
 from archiver.adapters.ledger.deliveries import prefix_digest
 from archiver.adapters.ledger.projection_upkeep import Upkeep
 from archiver.adapters.ledger.stored import stored_text
@@ -32,44 +32,33 @@ _AT_ONCE: Final = 1000
 _OF_A_PREFIX: Final = (DeliverySeen, DeliveryVanished, DeliveryNoted)
 _OF_THE_SOURCE: Final = (SourceObserved, SourceRestored)
 _OTHERS: Final = (SourceFailed, SourceRecovered, SourceSynced, AlertRaised, AlertTold)
-_TAKEN: Final = (*_OF_A_PREFIX, *_OF_THE_SOURCE, *_OTHERS)
 
+CONCERNED: Final = (*_OF_A_PREFIX, *_OF_THE_SOURCE, *_OTHERS)
+"""Entries that these tables follow from, besides acquisitions."""
 
-class Archived(NamedTuple):
-    """A delivery that was archived by event *seq*, in the form of columns. ``body``: of the event."""
-
-    seq: int
-    source: str
-    prefix: str
-    listing_digest: str
-    first_seen_at: str
-    item: str
-    revision: int
-    body: str
+_BODY: Final = f"SELECT body FROM {custody_events.name} WHERE seq = ?"  # noqa: S608 - our own name
 
 
 class UpkeepFold:
     """Entries on their way into the scratch. They are taken in order, many at once."""
 
-    def __init__(self, reader: Reader, scratch: Scratch, states: States) -> None:
+    def __init__(self, reader: Reader, scratch: Scratch) -> None:
         self._reader = reader
         self._scratch = scratch
-        self._states = states
         self._archived: list[Archived] = []
         self._entries: list[tuple[int, Entry]] = []
 
-    def archived(self, delivery: Archived) -> None:
-        """Takes an acquisition."""
-        self._archived.append(delivery)
+    def archived(self, deliveries: Iterable[Archived]) -> None:
+        """Takes acquisitions."""
+        self._archived.extend(deliveries)
         if len(self._archived) >= _AT_ONCE:
             self.flush()
 
-    def take(self, seq: int, entry: Entry) -> None:
-        """Takes any other entry; most are no concern of these tables."""
-        if isinstance(entry, _TAKEN):
-            self._entries.append((seq, entry))
-            if len(self._entries) >= _AT_ONCE:
-                self.flush()
+    def take(self, seq: int) -> None:
+        """Takes the entry of event *seq*, one of those concerned."""
+        self._entries.append((seq, self._entry(seq)))
+        if len(self._entries) >= _AT_ONCE:
+            self.flush()
 
     def flush(self) -> None:
         """Brings the scratch up to date. Most acquisitions meet no other entry, and need not go the long way."""
@@ -78,15 +67,15 @@ class UpkeepFold:
         touched = {(stored_text(entry.source), stored_text(entry.prefix)) for entry in named}
         items = {stored_text(e.id) for _, e in self._entries if isinstance(e, _OF_THE_SOURCE)}
         touched |= {(one.source, one.prefix) for one in self._archived if one.item in items}
-        met = [one for one in self._archived if (one.source, one.prefix) in touched]
+        met = [one.seq for one in self._archived if (one.source, one.prefix) in touched]
         self._scratch.put_acquired(
             [
-                (one.source, prefix_digest(one.prefix), *one[2:7])
+                (one.source, prefix_digest(one.prefix), *one[2:])
                 for one in self._archived
                 if (one.source, one.prefix) not in touched
             ]
         )
-        self._apply(sorted([*self._entries, *((one.seq, _entry(one.body)) for one in met)], key=lambda pair: pair[0]))
+        self._apply(sorted([*self._entries, *((seq, self._entry(seq)) for seq in met)], key=lambda pair: pair[0]))
         self._archived.clear()
         self._entries.clear()
 
@@ -102,22 +91,13 @@ class UpkeepFold:
     def _place_items(self) -> None:
         """Of which deliveries the items are that entries about the source name: as their acquisitions say."""
         wanted = sorted({stored_text(e.id) for _, e in self._entries if isinstance(e, _OF_THE_SOURCE)})
-        if not wanted:
-            return
-        acquired = self._states.acquired_by(wanted)
-        for item, body in self._bodies(acquired):
-            entry = _entry(body)
+        for item, seq in self._scratch.acquired_by(wanted).items():
+            entry = self._entry(seq)
             if isinstance(entry, EvidenceAcquired):
                 place = entry.evidence
                 self._scratch.put_place(item, stored_text(place.source), stored_text(place.prefix))
 
-    def _bodies(self, acquired: dict[str, int]) -> Iterable[tuple[str, Any]]:
-        sql = f"SELECT body FROM {custody_events.name} WHERE seq = ?"  # noqa: S608 - our own name
-        for item, seq in acquired.items():
-            for (body,) in self._reader.all(sql, (seq,)):
-                yield item, body
-
-
-def _entry(body: str) -> Entry:
-    """The entry that was read from *body* before."""
-    return entry_of(orjson.loads(body))[0]
+    def _entry(self, seq: int) -> Entry:
+        """The entry of event *seq*, which was read before."""
+        ((body,),) = self._reader.all(_BODY, (seq,))
+        return entry_of(orjson.loads(body))[0]
