@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from archiver.domain.custody import EvidenceVerified
 from archiver.domain.log_records import Problem
 from archiver.domain.records import Selection
 from tests.support.histories import HOSTILE, fill
-from tests.support.ledgers import START, LedgerPlace, verified
+from tests.support.ledgers import DAY, START, LedgerPlace, acquired, item, verified
 
 OF_THE_TREE = {"merkle_nodes", "checkpoints"}
 SEED = 4
@@ -233,32 +235,86 @@ def test_an_event_of_another_kind_than_its_column_says_is_told(filled: SqlLedger
     assert (one.kind, one.seq, one.table) == ("row_altered", row["seq"], "custody_events")
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('"kind"', ' "kind"'),
-        ('{"actor"', '{"a":1.0,"actor"'),
-        ('"verdict":"', '"verdict":"in'),
-        ('"occasion":', '"occasion":"x","occasion":'),
-        ('Z","occasion"', 'Z ","occasion"'),
-        ('"next_audit_at":"2026', '"next_audit_at":"2O26'),
-        ('"next_audit_at":"2026-01', '"next_audit_at":"2026-02-3'),
-        ('"detail":"holds"', '"detail":"h\\u006flds"'),
-        ('"size":2345678', '"size":02345678'),
-        ('"size":2345678', '"size":2345678.0'),
-        ('"size":2345678', '"size":-0'),
-        ('"result":"pass"', '"result":"passed"'),
-        ('"host":"vault"', '"host":7'),
-    ],
+OTHER_FORMS = (
+    ('"kind"', ' "kind"'),
+    ('{"actor"', '{"a":1.0,"actor"'),
+    ('"verdict":"', '"verdict":"in'),
+    ('"occasion":', '"occasion":"x","occasion":'),
+    ('Z","occasion"', 'Z ","occasion"'),
+    ('"next_audit_at":"20', '"next_audit_at":"2O'),
+    ('"next_audit_at":"2026-', '"next_audit_at":"2026-02-3'),
+    ('Z","occasion"', '.000000Z","occasion"'),
+    ('"detail":"', '"detail":"\\u006f'),
+    ('"size":', '"size":0'),
+    ('"size":', '"size":1.'),
+    ('"size":', '"size":-0'),
+    ('"result":"pass"', '"result":"passed"'),
+    ('"host":"vault"', '"host":7'),
+    ("}", "} "),
+    (',"id"', ',"ie":null,"id"'),
 )
-def test_a_body_in_another_form_is_malformed(
-    sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace, old: str, new: str
-) -> None:
+"""Parts of bodies of audits, and what no body has in their place."""
+
+
+def test_a_body_in_another_form_is_malformed(sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace) -> None:
     fill(sqlite_ledger, 5, 60)
-    for row in rows_of(sqlite_place, "custody_events"):
-        if row["kind"] == EvidenceVerified.kind and old in row["body"]:
-            sqlite_place.forge()
-            replace_row(sqlite_place, "custody_events", row, {"body": row["body"].replace(old, new, 1)})
+    sqlite_place.forge()
+    rows = [row for row in rows_of(sqlite_place, "custody_events") if row["kind"] == EvidenceVerified.kind]
+    for old, new in OTHER_FORMS:
+        row = next(row for row in rows if old in row["body"])
+        malformed(sqlite_ledger, sqlite_place, row, row["body"].replace(old, new, 1))
+
+
+def malformed(ledger: SqlLedger, place: LedgerPlace, row: dict[str, Any], body: str) -> None:
+    """The event of *row* is told of, and no other, while it has *body*."""
+    replace_row(place, "custody_events", row, {"body": body})
+    found = told(ledger)
+    replace_row(place, "custody_events", row, row)
+    assert {one.seq for one in found if one.kind == "event_malformed"} == {row["seq"]}, body
+
+
+@pytest.fixture
+def repeated(sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace) -> list[dict[str, Any]]:
+    """The events of audits that all found the same; some at whole seconds."""
+    of = item(1)
+    moments = [START + number * DAY + timedelta(microseconds=number % 2) for number in range(1, 7)]
+    due = [moment + 30 * DAY + timedelta(microseconds=number // 2 % 2) for number, moment in enumerate(moments)]
+    audits = [verified(of, at, next_audit_at=after) for at, after in zip(moments, due, strict=True)]
+    sqlite_ledger.journal.record([acquired(of), *audits])
+    sqlite_place.forge()
+    assert told(sqlite_ledger) == []
+    return rows_of(sqlite_place, "custody_events")[-len(audits) :]
+
+
+def test_a_judgement_that_is_found_again_is_looked_at_again(
+    sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace, repeated: list[dict[str, Any]]
+) -> None:
+    for row in repeated[-2:]:
+        for old, new in OTHER_FORMS:
+            assert old in row["body"]
+            malformed(sqlite_ledger, sqlite_place, row, row["body"].replace(old, new, 1))
+        at = json.loads(row["body"])["at"]
+        for wrong in ("2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", at.replace("T", " "), at[:-1], at + "Z", ""):
+            malformed(sqlite_ledger, sqlite_place, row, row["body"].replace(at, wrong))
+            at_column = {"at": f"{wrong[:-1]}.000000Z", "body": row["body"].replace(at, wrong)}
+            replace_row(sqlite_place, "custody_events", row, at_column)
             assert ("event_malformed", row["seq"]) in {(one.kind, one.seq) for one in told(sqlite_ledger)}
-            return
-    pytest.fail(f"no body has {old}")
+            replace_row(sqlite_place, "custody_events", row, row)
+
+
+def test_every_column_of_a_judgement_that_is_found_again_is_looked_at(
+    sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace, repeated: list[dict[str, Any]]
+) -> None:
+    for name in ("custody_events", "verifications"):
+        table = metadata.tables[name]
+        row = next(row for row in rows_of(sqlite_place, name) if row["seq"] == repeated[-2]["seq"])
+        for column in table.columns:
+            for value in (other(row[column.name], column), None if column.nullable else 7):
+                if column.name in ("seq", "body"):
+                    continue
+                replace_row(sqlite_place, name, row, {column.name: value})
+                found = told(sqlite_ledger)
+                replace_row(sqlite_place, name, row, row)
+                is_same = value == row[column.name]
+                assert is_same or [(one.kind, one.seq) for one in found] == [("row_altered", row["seq"])], column.name
+    assert told(sqlite_ledger) == []

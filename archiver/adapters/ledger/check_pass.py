@@ -2,6 +2,7 @@
 
 The snapshot may be younger than the tree that is verified beside it, for the ledger goes on being written: rows that
 change say what all events of the snapshot made of them, so all of these are gone through, and not only the first.
+It is one long transaction, unlike all others here: SQLite's write-ahead log is folded back only after it.
 """
 
 from __future__ import annotations
