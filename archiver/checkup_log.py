@@ -12,10 +12,11 @@ from archiver.adapters.files.log_folder import LogFolder
 from archiver.domain.health import Health, HealthCheck
 from archiver.domain.paths import LOG_FOLDER
 from archiver.errors import ArchiverError
+from archiver.last_head import last_head_of
 from archiver.ports import Ledger
 from archiver.settings import Settings
 from archiver.wiring_log import signer_of
-from archiver.work.checkpoint_heads import check_heads, check_tree, state_of
+from archiver.work.checkpoint_heads import check_heads, check_memories, check_tree, state_of
 
 _PROBE: Final = b"archiver doctor asks whether this key signs\n"
 """Signed to see whether that works. No note's text: a note begins with the log's origin and its size."""
@@ -52,6 +53,8 @@ def log_check(settings: Settings, ledger: Ledger) -> HealthCheck:
         state = state_of(ledger.log, published)
         check_heads(state, published.url)
         check_tree(ledger.log, state.row)
+        last = last_head_of(settings.custody)
+        check_memories(ledger.log, [last] if last else [])
         since = ledger.log.size() - state.row_size
     except ArchiverError as error:
         return HealthCheck("log", Health.FAIL, str(error), error.remedy)

@@ -75,7 +75,7 @@ def create(path: Path) -> bytes:
             stream.write(pem)
             stream.flush()
             os.fsync(descriptor)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise UsageError(f"{path}: there is a file already; a custody key is never overwritten") from error
     except OSError as error:
@@ -83,7 +83,8 @@ def create(path: Path) -> bytes:
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Brings the names in *folder* to the disk. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -171,6 +171,23 @@ class Signer(Protocol):
         ...
 
 
+class HeadMemory(Protocol):
+    """The last head that was signed, remembered where neither ledger nor archive is."""
+
+    @property
+    def place(self) -> str:
+        """Where, for people."""
+        ...
+
+    def last(self) -> str | None:
+        """The signed note, not checked; None before the first. Raises SigningError."""
+        ...
+
+    def remember(self, note: str) -> None:
+        """Puts *note* in the place of the one before: whole, and on the disk. Raises SigningError."""
+        ...
+
+
 class Anchorer(Protocol):
     """Somebody off this host who vouches for checkpoints: a time-stamping authority, a bucket, a witness."""
 

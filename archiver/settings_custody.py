@@ -8,7 +8,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, model_validator
 
 from archiver.settings_types import Endpoint, ExternalId, Profile, Role, Section
-from archiver.settings_values import check_signing_key
+from archiver.settings_values import absolute_path, check_signing_key
 
 _ORIGIN: Final = re.compile(r"[!-*,-~]{1,255}", re.ASCII)
 
@@ -30,12 +30,14 @@ def _verifier_key(text: str) -> str:
 class CustodySettings(Section):
     """``[custody]``. ``signing_key``: a path, ``credential:NAME`` or ``awskms:ARN``; ``origin``: the log's name.
 
+    ``last_head``: where the last head is kept that was signed, by default beside a key that is a file.
     ``trusted_keys``: verifier keys (C2SP) of the log that are believed besides the configured one. The rest is for
     a key in AWS KMS: how it is reached, as for a source.
     """
 
     signing_key: Annotated[str, AfterValidator(check_signing_key)] = "/var/lib/archiver/custody-key"
     origin: Annotated[str, AfterValidator(_origin)] = "example.com/custody"
+    last_head: Annotated[str, AfterValidator(absolute_path)] | None = None
     trusted_keys: tuple[Annotated[str, AfterValidator(_verifier_key)], ...] = ()
     profile: Profile | None = None
     role_arn: Role | None = None

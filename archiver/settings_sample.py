@@ -61,6 +61,9 @@ urls = []
 signing_key = $key
 # The name of this archive's log in its checkpoints: a domain of yours and a path. It can not be changed later.
 origin = $origin
+# Where the last signed head is kept, so that ledger and archive cannot be put back together unseen: beside the key
+# where that is a file. A credential or a key of AWS KMS has no such place of its own: name one.
+#last_head = "/var/lib/archiver/last-head"
 # Verifier keys of this log that are believed besides that key's, such as an earlier one that was lost.
 #trusted_keys = []
 # How AWS KMS is reached: the AWS SDK's own chain, or a profile of it, or a role to assume; another endpoint.

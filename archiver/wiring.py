@@ -18,7 +18,8 @@ from archiver.adapters.files.store import FolderStore
 from archiver.domain.custody import Actor
 from archiver.domain.evidence import Evidence
 from archiver.errors import BusyError, UsageError
-from archiver.log_ports import Anchorer, PublishedLog, Signer
+from archiver.last_head import last_head_of
+from archiver.log_ports import Anchorer, HeadMemory, PublishedLog, Signer
 from archiver.ports import KeyAuthority, Ledger, Messenger, Progress, Source
 from archiver.settings import Settings, SourceSettings
 from archiver.source_access import source_access
@@ -190,10 +191,17 @@ class App:
         """The log's key, or the one at *place*."""
         return signer_of(self.settings.custody, place)
 
-    def checkpoints(self) -> Checkpoints:
-        """The use case: signed heads of the log."""
+    def checkpoints(self, *places: str) -> Checkpoints:
+        """The use case: signed heads of the log. *places*: of keys to come, which are to know the last head, too."""
         origin = self.settings.custody.origin
-        return Checkpoints(self.ledger, self.published, self.signer(), origin, utc_now, self.stop.is_set)
+        memories = self.memories(*places)
+        return Checkpoints(self.ledger, self.published, self.signer(), origin, utc_now, self.stop.is_set, memories)
+
+    def memories(self, *places: str) -> list[HeadMemory]:
+        """Where the last signed head is kept, of the configured key and of those at *places*."""
+        custody = self.settings.custody
+        found = {head.place: head for place in ("", *places) if (head := last_head_of(custody, place))}
+        return list(found.values())
 
     def anchorers(self) -> list[Anchorer]:
         """Who vouches for heads. Raises UsageError where a package is missing that one of them needs."""

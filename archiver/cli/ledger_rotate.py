@@ -41,7 +41,7 @@ def command(cli: Cli, place: str, lost: bool) -> int:
     with opened(cli, records=False) as app:
         _make(place, app.settings.custody.origin)
         before = app.ledger.log.keys()
-        made = app.checkpoints().rotate(app.signer(place), lost=lost)
+        made = app.checkpoints(place).rotate(app.signer(place), lost=lost)
         newest = app.ledger.log.keys()[-1].key
     if made is None:
         say(f"nothing to do: {newest} is the log's key already")

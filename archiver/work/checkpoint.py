@@ -19,7 +19,7 @@ from archiver.log.checkpoint import Checkpoint, checkpoint_text
 from archiver.log.note import format_note, parse_key, signature_line
 from archiver.log.tiles import checkpoint_path, superseded
 from archiver.log.tree import EMPTY_ROOT
-from archiver.log_ports import PublishedLog, Signer
+from archiver.log_ports import HeadMemory, PublishedLog, Signer
 from archiver.ports import Clock, Ledger, ShouldStop
 from archiver.work.checkpoint_files import check_growth, publish_growth, put, vkeys_file
 from archiver.work.checkpoint_heads import (
@@ -31,6 +31,7 @@ from archiver.work.checkpoint_heads import (
     State,
     begun_after,
     check_heads,
+    check_memories,
     check_tree,
     key_at,
     state_of,
@@ -55,7 +56,9 @@ class Checkpoints:
         origin: str,
         clock: Clock,
         should_stop: ShouldStop = lambda: False,
+        memories: Sequence[HeadMemory] = (),
     ) -> None:
+        """*memories*: where the last head is kept that was signed; nothing is signed that does not continue it."""
         self._ledger = ledger
         self._log = ledger.log
         self._published = published
@@ -63,6 +66,7 @@ class Checkpoints:
         self._origin = origin
         self._clock = clock
         self._should_stop = should_stop
+        self._memories = memories
 
     def make(self, *, force: bool = False, wait: bool = True) -> StoredCheckpoint | None:
         """Signs and publishes the ledger's tree as it is now; None where nothing calls for it.
@@ -108,6 +112,7 @@ class Checkpoints:
             check_heads(state, self._published.url)
             for head in (found.row, found.published):
                 check_tree(self._log, head)
+            check_memories(self._log, self._memories)
             if state.row:
                 publish_growth(self._log, self._published, 0, EMPTY_ROOT, state.row_size, self._should_stop)
                 for stored in self._log.checkpoints():
@@ -134,13 +139,13 @@ class Checkpoints:
 
     def _made(self, force: bool) -> StoredCheckpoint | None:
         state, finished = self._settled([self._signer])
+        if state.keys and self._signer.key != self._newest(state).key:
+            raise self._not_the_key(self._newest(state))
         if not force and not self._is_called_for(state.base):
             return finished
         first = None
         if not state.keys:
             first = LogKeyAdopted(at=self._clock(), key=self._signer.key, before=None, vouched=False)
-        elif self._signer.key != self._newest(state).key:
-            raise self._not_the_key(self._newest(state))
         return self._next(state, [self._signer], first)
 
     def _is_called_for(self, base: int) -> bool:
@@ -175,6 +180,7 @@ class Checkpoints:
         check_heads(state, self._published.url)
         for one in (state.row, state.published):
             check_tree(self._log, one)
+        check_memories(self._log, self._memories)
         announced = begun_after(self._log, state.row_size)
         if state.unfinished is None:
             if announced is not None:
@@ -219,6 +225,8 @@ class Checkpoints:
         text = checkpoint_text(Checkpoint(self._origin, size, new_root))
         lines = [signature_line(parse_key(signer.key), signer.sign(text.encode("utf-8"))) for signer in own]
         stored = StoredCheckpoint(size, format_note(text, lines))
+        for memory in self._memories:
+            memory.remember(stored.note)
         self._log.add_checkpoint(stored)
         return stored
 

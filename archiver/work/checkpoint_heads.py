@@ -13,7 +13,7 @@ from archiver.errors import LedgerAlteredError, LogForkedError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
 from archiver.log.note import Note, parse_key, signed_by
 from archiver.log.tree import HASH_BYTES, Hashes, Node, completed, root_of
-from archiver.log_ports import CustodyLog, PublishedLog
+from archiver.log_ports import CustodyLog, HeadMemory, PublishedLog
 
 CHECKPOINT: Final = "checkpoint"
 UNFINISHED: Final = ".unfinished"
@@ -148,6 +148,26 @@ def check_tree(log: CustodyLog, head: Head | None) -> None:
         )
     if root_of(size, hashes_of(log)) != head.checkpoint.root:
         raise LogForkedError(f"the tree of the ledger's first {size} events is not the one that was signed", REMEDY)
+
+
+def check_memories(log: CustodyLog, memories: Sequence[HeadMemory]) -> None:
+    """Raises LogForkedError unless the ledger's tree continues the head that was signed last; SigningError."""
+    for memory in memories:
+        note = memory.last()
+        if note is None:
+            continue
+        head = _read(note.encode("utf-8", "replace"), memory.place)
+        size = log.size()
+        if size < head.size:
+            raise LogForkedError(
+                f"{memory.place}: the head signed last has {head.size} leaves, and the ledger has {size} events:"
+                " ledger and archive were put back to an earlier state, or are others than that key's",
+                REMEDY,
+            )
+        if root_of(head.size, hashes_of(log)) != head.checkpoint.root:
+            raise LogForkedError(
+                f"{memory.place}: the head of {head.size} leaves that was signed last is of another history", REMEDY
+            )
 
 
 def hashes_of(log: CustodyLog) -> Hashes:

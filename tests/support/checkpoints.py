@@ -17,6 +17,7 @@ from archiver.adapters.ledger.database import SqlLedger, open_ledger
 from archiver.custody_key import FileSigner, create
 from archiver.domain.custody import DaemonStarted
 from archiver.domain.custody_upkeep import SourceSynced
+from archiver.last_head import LastHeadFile
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
 from archiver.log.leaf import body_sha256
 from archiver.log.note import parse_key, signed_by
@@ -61,11 +62,16 @@ class Stand:
     def vkey(self, key: Path | None = None) -> str:
         return self.signer(key).key
 
+    @property
+    def last_head(self) -> LastHeadFile:
+        return LastHeadFile(self.key.with_name("last-head"))
+
     def checkpoints(
         self, ledger: SqlLedger, *, key: Path | None = None, origin: str = ORIGIN, disk: Disk | None = None
     ) -> Checkpoints:
         signer = FileSigner(str(key or self.key), origin, {})
-        return Checkpoints(ledger, LogFolder(self.archive, disk), signer, origin, self.clock)
+        published = LogFolder(self.archive, disk)
+        return Checkpoints(ledger, published, signer, origin, self.clock, memories=[self.last_head])
 
     def new_key(self, name: str = "new-key") -> Path:
         create(self.archive.parent / name)
