@@ -58,6 +58,15 @@ def test_every_trigger_that_is_gone_is_told(ledger: SqlLedger, ledger_place: Led
     assert sorted(told(ledger)) == sorted(("guard_missing", table) for _, table in names)
 
 
+def test_an_index_of_another_is_told(ledger: SqlLedger, ledger_place: LedgerPlace) -> None:
+    """Whoever reads through it may be told another history than the table's."""
+    with ledger_place.raw() as connection:
+        connection.execute("CREATE INDEX zz ON custody_events (evidence_id, seq, at, kind, body)")
+        connection.execute("DROP INDEX ix_evidence_query_id")
+        connection.execute("CREATE INDEX ix_evidence_query_id ON evidence (query_id) WHERE revision < 2")
+    assert sorted(told(ledger)) == [("schema_altered", "custody_events"), ("schema_altered", "evidence")]
+
+
 def test_a_trigger_that_does_something_else_is_told(ledger: SqlLedger, ledger_place: LedgerPlace) -> None:
     with ledger_place.raw() as connection:
         if ledger_place.is_sqlite:

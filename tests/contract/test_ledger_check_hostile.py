@@ -138,19 +138,30 @@ def test_a_table_that_is_none_any_more_is_told_and_the_others_are_looked_at(
         assert {one.kind for one in found} <= {"unreadable", "row_altered"}
 
 
-def test_an_index_that_says_otherwise_than_its_table_is_told(filled: SqlLedger, sqlite_place: LedgerPlace) -> None:
+@pytest.mark.parametrize(
+    ("table", "index", "hides"),
+    [
+        ("evidence", "ix_evidence_source", "revision = 99"),
+        ("custody_events", "ix_custody_events_evidence_id", "seq <> 5"),
+        ("verifications", "ix_verifications_evidence_id", "occasion <> 'audit'"),
+        ("evidence_state", "ix_evidence_state_acquired_at", "size < 0"),
+    ],
+)
+def test_an_index_that_says_otherwise_than_its_table_is_told(
+    filled: SqlLedger, sqlite_place: LedgerPlace, table: str, index: str, hides: str
+) -> None:
     """A row is hidden from an index, and so from whoever looks through it: by SQL alone."""
     with sqlite_place.raw() as connection:
         connection.execute("PRAGMA writable_schema = ON")
-        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'ix_evidence_source'").fetchone()
-        hidden = sql + " WHERE revision = 99"
-        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'ix_evidence_source'", (hidden,))
+        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
+        hidden = f"{sql} WHERE {hides}"
+        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (hidden, index))
     with sqlite_place.raw() as connection:
-        connection.execute("REINDEX ix_evidence_source")
+        connection.execute(f"REINDEX {index}")
         connection.execute("PRAGMA writable_schema = ON")
-        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'ix_evidence_source'", (sql,))
+        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, index))
     filled.close()
-    assert {(one.kind, one.table) for one in told(filled)} == {("unreadable", "evidence")}
+    assert {(one.kind, one.table) for one in told(filled)} == {("row_altered", table)}
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,13 @@ FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid =
 WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace ORDER BY 1, 2
 """
 
+_INDEXES: Final = """
+SELECT c.relname, i.relname, x.indisvalid AND x.indisready AND x.indislive, x.indpred IS NOT NULL
+FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+WHERE c.relnamespace = current_schema()::regnamespace AND NOT x.indisunique ORDER BY 1, 2
+"""
+"""What is unique is looked at with its table."""
+
 _WAYS_ROUND: Final = """
 SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
   AND (relhasrules OR relrowsecurity OR relforcerowsecurity OR relhassubclass) ORDER BY 1
@@ -49,7 +56,7 @@ def guards(database: Database) -> list[Problem]:
     with database.snapshot() as connection:
         if connection.dialect.name == "sqlite":
             return list(_sqlite(connection))
-        return [*_triggers(connection), *_tables(connection)]
+        return [*_triggers(connection), *_tables(connection), *_indexes(connection)]
 
 
 def digest(sql: str) -> str:
@@ -67,8 +74,9 @@ def _sqlite(connection: Connection) -> Iterator[Problem]:
         elif digest(sql) != wanted or of != table:
             yield _problem(kind, table, f"the {kind} {name} is another than the schema made: {printable(sql, 300)}")
     for (kind, name), (table, sql) in found.items():
-        if kind == "trigger" and (kind, name) not in ON_SQLITE and table in metadata.tables:
-            said = f"the trigger {printable(name, 80)} is none of the schema's: {printable(sql, 300)}"
+        foreign = kind in ("trigger", "index") and (kind, name) not in ON_SQLITE and table in metadata.tables
+        if foreign and sql:  # what SQLite makes by itself for a primary key has no statement
+            said = f"the {kind} {printable(name, 80)} is none of the schema's: {printable(sql, 300)}"
             yield Problem("schema_altered", said, table=table)
 
 
@@ -119,6 +127,20 @@ def _tables(connection: Connection) -> Iterator[Problem]:
     for (name,) in connection.execute(sa.text(_WAYS_ROUND)):
         if name in metadata.tables:
             yield _problem("table", name, "it has rules, row security or heirs, which are none of the schema's")
+
+
+def _indexes(connection: Connection) -> Iterator[Problem]:
+    """An index that hides rows tells another history to whoever reads through it."""
+    wanted = {
+        (table.name, index.name or ""): index.dialect_options["postgresql"]["where"] is not None
+        for table in metadata.sorted_tables
+        for index in table.indexes
+    }
+    for table, name, usable, is_partial in connection.execute(sa.text(_INDEXES)):
+        if (table, name) not in wanted and table in metadata.tables:
+            yield _problem("index", table, f"the index {printable(name, 80)} is none of the schema's")
+        elif table in metadata.tables and (not usable or is_partial != wanted[table, name]):
+            yield _problem("index", table, f"the index {name} is not as the schema made it")
 
 
 def _differences(inspector: sa.Inspector, table: sa.Table) -> Iterator[str]:

@@ -41,7 +41,17 @@ from archiver.log_ports import Tell
 _KEPT_BYTES: Final = 8 * 1024 * 1024
 
 _OF_ITEMS: Final = (evidence, files, evidence_state, deliveries)
-_OWN_CHECK: Final = (*_OF_ITEMS, keys, key_provenance, sources, alerts, log_keys, anchors)
+_OWN_CHECK: Final = (
+    custody_events,
+    verifications,
+    *_OF_ITEMS,
+    keys,
+    key_provenance,
+    sources,
+    alerts,
+    log_keys,
+    anchors,
+)
 """Tables that are looked up by their indexes, which must name the rows that there are: so they are looked at."""
 
 
@@ -59,7 +69,7 @@ def check_all(connection: Connection, tell: Tell) -> int:
 def check_part(connection: Connection, part: Part, spool: Spool, tell: Tell) -> Reader:
     """The first half of the pass: the events of *part*, and rows that follow from one event each."""
     reader = Reader(connection)
-    reader.probe((custody_events, verifications, *_OWN_CHECK), tell if part[1] is None else _ignore)
+    reader.probe(_OWN_CHECK, tell if part[1] is None else _ignore)
     if reader.is_broken(custody_events):
         spool.end(Looked())
         return reader
@@ -77,7 +87,7 @@ def put_together(reader: Reader, spools: Sequence[Spool], tell: Tell) -> int:
         return 0
     for table in _OWN_CHECK:
         for said in reader.own_check(table):
-            tell(Problem("unreadable", f"table {table.name}: {said}", table=table.name))
+            tell(Problem("row_altered", f"table {table.name}: {said}", table=table.name))
     before = reader.rows
     with scratch() as gathered, reader.quick():
         looked = _gather(reader, gathered, spools)
