@@ -101,8 +101,8 @@ class EventCheck:
         self._usual_audit, self._usual_acquisition = _usual()
         self._moments = Moments()
         self._findings: dict[tuple[str, str, str], int] = {}
-        self._repeats = Repeats(self._moments)
         self._states = States(spool)
+        self._repeats = Repeats(self._moments, self._states)
         self._looked = Looked()
         self._items = ItemCheck(reader, self._looked, tell)
         self._verifications, self._provenance, self._log_keys, self._anchors = (
@@ -132,14 +132,11 @@ class EventCheck:
 
     def _is_verified(self, row: Row) -> bool:
         """True if *row* and what follows from it is all in order; nothing is taken or told otherwise."""
-        seq, at, _, item, body = row
         rows = self._verifications
-        again = self._repeats.again(row, rows.head)
-        if again is not None:
-            said, due = again
+        if self._repeats.again(row, rows.head):
             rows.head = next(rows.rest, _END)
-            self._states.judged(item, (seq, said.verdict, said.reasons, at, due, said.findings))
             return True
+        seq, at, _, item, body = row
         found = self._usual_audit(body)
         if found is None:
             return False

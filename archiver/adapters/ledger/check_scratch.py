@@ -22,7 +22,7 @@ from archiver.domain.verdict import Finding, Reason
 
 Row = tuple[Any, ...]
 
-_CACHE_KIB: Final = 48 * 1024
+_CACHE_KIB: Final = 16 * 1024
 
 BITS: Final = {finding.value: 1 << number for number, finding in enumerate(Finding)}
 """A set of findings as a number: one bit each, in the order of the enum."""

@@ -86,21 +86,21 @@ def _plain(hint: Any, path: str, captured: Collection[str]) -> str:
 
 
 class Moments:
-    """Times of bodies as they stand in columns."""
+    """Times of bodies as they stand in columns. ``hours``: those that were met lately, and that the calendar has."""
 
     def __init__(self) -> None:
-        self._hours: set[str] = set()
+        self.hours: set[str] = set()
 
     def stored(self, text: str) -> str:
         """*text*, which has the shape of a time, as it stands in a column.
 
         Raises ValueError where the calendar has no such time.
         """
-        if text[:13] not in self._hours:
+        if text[:13] not in self.hours:
             parse_time(text)
-            if len(self._hours) >= _MOST_KEPT:
-                self._hours.clear()
-            self._hours.add(text[:13])
+            if len(self.hours) >= _MOST_KEPT:
+                self.hours.clear()
+            self.hours.add(text[:13])
         return text if len(text) == 27 else f"{text[:-1]}.000000Z"
 
     def optional(self, text: str | None) -> str | None:

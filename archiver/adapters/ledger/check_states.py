@@ -9,7 +9,7 @@ from archiver.adapters.ledger.check_spool import Spool
 from archiver.adapters.ledger.projection import OF_THE_SOURCE
 from archiver.domain.verdict import Finding
 
-_MOST_HELD: Final = 40_000
+_MOST_HELD: Final = 30_000
 
 _OF_THE_SOURCE: Final = sum(BITS[value] for value in OF_THE_SOURCE)
 _DELETED: Final = BITS[Finding.SOURCE_DELETED.value]
