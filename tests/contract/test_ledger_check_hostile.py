@@ -139,29 +139,33 @@ def test_a_table_that_is_none_any_more_is_told_and_the_others_are_looked_at(
 
 
 @pytest.mark.parametrize(
-    ("table", "index", "hides"),
+    ("table", "index", "old", "new"),
     [
-        ("evidence", "ix_evidence_source", "revision = 99"),
-        ("custody_events", "ix_custody_events_evidence_id", "seq <> 5"),
-        ("verifications", "ix_verifications_evidence_id", "occasion <> 'audit'"),
-        ("evidence_state", "ix_evidence_state_acquired_at", "size < 0"),
+        ("evidence", "ix_evidence_source", "", " WHERE revision = 99"),
+        ("custody_events", "ix_custody_events_evidence_id", "", " WHERE seq <> 5"),
+        ("custody_events", "ix_custody_events_evidence_id", "(evidence_id", "(iif(seq = 5, 'x', evidence_id)"),
+        ("custody_events", "ix_custody_events_kind", "(kind", "(iif(seq = 5, 'x', kind)"),
+        ("verifications", "ix_verifications_evidence_id", "", " WHERE occasion <> 'audit'"),
+        ("evidence_state", "ix_evidence_state_acquired_at", "", " WHERE size < 0"),
     ],
 )
 def test_an_index_that_says_otherwise_than_its_table_is_told(
-    filled: SqlLedger, sqlite_place: LedgerPlace, table: str, index: str, hides: str
+    filled: SqlLedger, sqlite_place: LedgerPlace, table: str, index: str, old: str, new: str
 ) -> None:
-    """A row is hidden from an index, and so from whoever looks through it: by SQL alone."""
+    """A row is hidden from an index, or is another there, and so for whoever looks through it: by SQL alone."""
     with sqlite_place.raw() as connection:
         connection.execute("PRAGMA writable_schema = ON")
         (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
-        hidden = f"{sql} WHERE {hides}"
-        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (hidden, index))
+        forged = sql.replace(old, new) if old else sql + new
+        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (forged, index))
     with sqlite_place.raw() as connection:
         connection.execute(f"REINDEX {index}")
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, index))
     filled.close()
-    assert {(one.kind, one.table) for one in told(filled)} == {("row_altered", table)}
+    found = told(filled)
+    assert {(one.kind, one.table) for one in found} == {("row_altered", table)}
+    assert table != "custody_events" or {one.seq for one in found} == {5}
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 import orjson
 import sqlalchemy as sa
 
 from archiver.adapters.ledger.check_exact import anchor, entry_in, item_rows, log_key, provenance, verification
+from archiver.adapters.ledger.check_indexes import IndexCheck
 from archiver.adapters.ledger.check_items import Acquired, ItemCheck
-from archiver.adapters.ledger.check_reader import Reader
+from archiver.adapters.ledger.check_reader import Part, Reader
 from archiver.adapters.ledger.check_repeats import Repeats
 from archiver.adapters.ledger.check_scratch import BITS
 from archiver.adapters.ledger.check_shapes import Moments, shape_of
@@ -36,8 +38,6 @@ from archiver.domain.verdict import Judgement
 from archiver.log_ports import Tell
 
 Row = tuple[Any, ...]
-Part = tuple[int | None, int | None]
-"""Events from a number on, up to but without another; None: all that there are on that side."""
 
 _Match = Callable[[str], re.Match[str] | None]
 
@@ -62,7 +62,8 @@ class _Numbered:
         self._table = table
         self._tell = tell
         self._absent = reader.is_broken(table)
-        self.rest = reader.numbered(table, *part)
+        self._indexes = IndexCheck(reader, table, part, tell)
+        self.rest = chain.from_iterable(self._indexes.watch(reader.numbered(table, *part)))
         self.head = next(self.rest, _END)
 
     def hold(self, expected: Row) -> None:
@@ -86,8 +87,9 @@ class _Numbered:
             self.head = next(self.rest, _END)
 
     def finish(self) -> None:
-        """Tells the rows that are left."""
+        """Tells the rows that are left, and what the table's indexes say otherwise."""
         self._pass(None)
+        self._indexes.finish()
 
 
 class EventCheck:
@@ -112,7 +114,9 @@ class EventCheck:
     def run(self) -> None:
         """Tells every disagreement."""
         start, end = self._part
-        for row in self._reader.numbered(custody_events, start or 0, end):
+        part = (start or 0, end)
+        indexes = IndexCheck(self._reader, custody_events, part, self._tell)
+        for row in chain.from_iterable(indexes.watch(self._reader.numbered(custody_events, *part))):
             kind, body = row[2], row[4]
             if type(body) is str:
                 if kind == EvidenceVerified.kind:
@@ -121,6 +125,7 @@ class EventCheck:
                 elif kind == EvidenceAcquired.kind and self._is_acquired(row):
                     continue
             self._exactly(row)
+        indexes.finish()
         for rows in (self._verifications, self._provenance, self._log_keys, self._anchors):
             rows.finish()
         self._items.flush()

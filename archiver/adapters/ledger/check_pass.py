@@ -14,9 +14,9 @@ from typing import Final
 
 from sqlalchemy.engine import Connection
 
-from archiver.adapters.ledger.check_events import EventCheck, Part
+from archiver.adapters.ledger.check_events import EventCheck
 from archiver.adapters.ledger.check_items import tell_strays
-from archiver.adapters.ledger.check_reader import Reader
+from archiver.adapters.ledger.check_reader import Part, Reader
 from archiver.adapters.ledger.check_scratch import Scratch, scratch
 from archiver.adapters.ledger.check_spool import ARCHIVED, ENTRY, KEY, STATES, Archived, Looked, Spool
 from archiver.adapters.ledger.check_tables import GATHERED, hold_against, hold_revision
@@ -41,18 +41,8 @@ from archiver.log_ports import Tell
 _KEPT_BYTES: Final = 8 * 1024 * 1024
 
 _OF_ITEMS: Final = (evidence, files, evidence_state, deliveries)
-_OWN_CHECK: Final = (
-    custody_events,
-    verifications,
-    *_OF_ITEMS,
-    keys,
-    key_provenance,
-    sources,
-    alerts,
-    log_keys,
-    anchors,
-)
-"""Tables that are looked up by their indexes, which must name the rows that there are: so they are looked at."""
+_OWN_CHECK: Final = (*_OF_ITEMS, keys, key_provenance, sources, alerts, log_keys, anchors)
+"""Tables whose indexes SQLite's own check holds against them; it would take too long for those of all events."""
 
 
 def check_all(connection: Connection, tell: Tell) -> int:
@@ -69,7 +59,7 @@ def check_all(connection: Connection, tell: Tell) -> int:
 def check_part(connection: Connection, part: Part, spool: Spool, tell: Tell) -> Reader:
     """The first half of the pass: the events of *part*, and rows that follow from one event each."""
     reader = Reader(connection)
-    reader.probe(_OWN_CHECK, tell if part[1] is None else _ignore)
+    reader.probe((custody_events, verifications, *_OWN_CHECK), tell if part[1] is None else _ignore)
     if reader.is_broken(custody_events):
         spool.end(Looked())
         return reader

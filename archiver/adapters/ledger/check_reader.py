@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import chain, count
+from itertools import count
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -18,6 +18,9 @@ from archiver.domain.text import printable
 from archiver.log_ports import Tell
 
 Row = tuple[Any, ...]
+
+Part = tuple[int | None, int | None]
+"""Events from a number on, up to but without another; None: all that there are on that side."""
 
 _PAGE: Final = 500
 
@@ -33,15 +36,16 @@ class Reader:
     """Reads in *connection*, which sees one moment. Raises SQLAlchemyError where the database fails.
 
     A table that is not as it was made is told of, and then read as if it was empty. ``rows``: how many were read.
+    ``is_sqlite``: False for PostgreSQL.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._is_sqlite = connection.dialect.name == "sqlite"
+        self.is_sqlite = connection.dialect.name == "sqlite"
         raw: Any = connection.connection.driver_connection
         self._raw = raw
-        self._with_care: Any = raw.text_factory if self._is_sqlite else None
-        self._error: Any = sqlite3.Error if self._is_sqlite else connection.dialect.loaded_dbapi.Error
+        self._with_care: Any = raw.text_factory if self.is_sqlite else None
+        self._error: Any = sqlite3.Error if self.is_sqlite else connection.dialect.loaded_dbapi.Error
         self._names = count()
         self._broken: set[str] = set()
         self.rows = 0
@@ -54,7 +58,7 @@ class Reader:
 
     @contextmanager
     def _text_by(self, factory: Any) -> Iterator[None]:
-        if not self._is_sqlite:
+        if not self.is_sqlite:
             yield
             return
         before, self._raw.text_factory = self._raw.text_factory, factory
@@ -81,16 +85,13 @@ class Reader:
         """True for a table that was told of."""
         return table.name in self._broken
 
-    def numbered(self, table: sa.Table, start: int | None = None, end: int | None = None) -> Iterator[Row]:
-        """The rows of *table* by its number, those from *start* on, up to but without *end*; flat memory.
+    def numbered(self, table: sa.Table, start: int | None = None, end: int | None = None) -> Iterator[list[Row]]:
+        """The rows of *table* by its number, those from *start* on, up to but without *end*; in small pages.
 
         Rows without a number come at either end, and not where that is given.
         """
-        return chain.from_iterable(self._in_order(table, start, end))
-
-    def _in_order(self, table: sa.Table, start: int | None, end: int | None) -> Iterator[list[Row]]:
         key = next(iter(table.primary_key)).name
-        select = f"SELECT {_names(table)} FROM {table.name}"  # noqa: S608 - our own names
+        select = f"SELECT {_names(table)} FROM {self._itself(table)}"  # noqa: S608 - our own names
         last, compared, careful = start, ">=", False
         while not self.is_broken(table):
             bounds = [(f"{key} {compared} ?", last), (f"{key} < ?", end)]
@@ -101,6 +102,7 @@ class Reader:
             try:
                 for page in self._pages(sql, parameters, careful):
                     taken += len(page)
+                    self.rows += len(page)
                     last, compared = page[-1][0], ">"
                     yield page
             except _NotUtf8Error:
@@ -115,19 +117,17 @@ class Reader:
         if careful:
             with self._text_by(self._with_care):
                 rows = self.all(f"{sql} LIMIT {_SENT}", parameters)
-            self.rows += len(rows)
             yield from [rows] if rows else []
             return
         yield from self._fetched(sql, parameters, _SENT)
 
     def _fetched(self, sql: str, parameters: Row, most: int) -> Iterator[list[Row]]:
         """The answer in pages of *most* rows, of which PostgreSQL does not send more at once either."""
-        cursor = self._raw.cursor() if self._is_sqlite else self._raw.cursor(name=f"rows_{next(self._names)}")
+        cursor = self._raw.cursor() if self.is_sqlite else self._raw.cursor(name=f"rows_{next(self._names)}")
         with closing(cursor):
             try:
-                cursor.execute(sql if self._is_sqlite else sql.replace("?", "%s"), parameters)
+                cursor.execute(sql if self.is_sqlite else sql.replace("?", "%s"), parameters)
                 while page := cursor.fetchmany(most):
-                    self.rows += len(page)
                     yield page
             except self._error as error:
                 raise _said(error) from error
@@ -136,26 +136,52 @@ class Reader:
         """All rows of *table* in pages, in any order. Not from an index, which may hold others than the table."""
         if self.is_broken(table):
             return
-        sql = f"SELECT {', '.join(columns)} FROM {self._itself(table)}"  # noqa: S608 - our own names
+        for page in self._scanned(f"SELECT {', '.join(columns)} FROM {self._itself(table)}", ()):  # noqa: S608
+            self.rows += len(page)
+            yield page
+
+    def _scanned(self, sql: str, parameters: Row) -> Iterator[list[Row]]:
+        """The answer in pages. From one that has text which is none on it is read anew, with care."""
         taken = 0
         try:
-            for page in self._fetched(sql, (), _PAGE):
+            for page in self._fetched(sql, parameters, _PAGE):
                 taken += len(page)
                 yield page
         except _NotUtf8Error:
             with self._text_by(self._with_care):
-                for number, page in enumerate(self._fetched(sql, (), _PAGE)):
+                for number, page in enumerate(self._fetched(sql, parameters, _PAGE)):
                     if number * _PAGE >= taken:
                         yield page
+
+    def entries(self, table: sa.Table, index: str, column: str, part: Part) -> Iterator[list[Row]]:
+        """Number and *column* of what *index* has of *part*. Raises DBAPIError where there is no such index."""
+        key = next(iter(table.primary_key)).name
+        where, parameters = _within(key, part)
+        sql = f"SELECT {key}, {column} FROM {table.name} INDEXED BY {index}{where}"  # noqa: S608 - our own names
+        return self._scanned(sql, parameters)
+
+    def differences(self, table: sa.Table, index: str, column: str, part: Part) -> Iterator[tuple[Any, str]]:
+        """Numbers within *part* where *index* and *table* differ, and how."""
+        key = next(iter(table.primary_key)).name
+        by_index, by_number = f"{table.name} {{}} INDEXED BY {index}", f"{table.name} {{}} NOT INDEXED"
+        where, parameters = _within(f"a.{key}", part)
+        for one, other, said in (
+            (by_number, by_index, "does not have the row"),
+            (by_index, by_number, "has another row under that number than the table"),
+        ):
+            there = f"SELECT 1 FROM {other.format('b')} WHERE b.{column} IS a.{column} AND b.{key} = a.{key}"  # noqa: S608
+            sql = f"SELECT a.{key} FROM {one.format('a')}{where or ' WHERE 1'} AND NOT EXISTS ({there})"  # noqa: S608
+            for page in self._scanned(sql, parameters):
+                yield from ((row[0], said) for row in page)
 
     def among(self, table: sa.Table, column: str, values: Sequence[str]) -> list[Row]:
         """The rows of *table* whose *column* is one of *values*, by primary key."""
         if self.is_broken(table):
             return []
         order = ", ".join(key.name for key in table.primary_key)
-        within = "IN (SELECT value FROM json_each(?))" if self._is_sqlite else "= ANY(?)"
+        within = "IN (SELECT value FROM json_each(?))" if self.is_sqlite else "= ANY(?)"
         sql = f"SELECT {_names(table)} FROM {table.name} WHERE {column} {within} ORDER BY {order}"  # noqa: S608
-        rows = self.all(sql, (json.dumps(values) if self._is_sqlite else list(values),))
+        rows = self.all(sql, (json.dumps(values) if self.is_sqlite else list(values),))
         self.rows += len(rows)
         return rows
 
@@ -175,7 +201,7 @@ class Reader:
                 return self._all(sql, parameters)
 
     def _all(self, sql: str, parameters: Row) -> list[Row]:
-        text = sql if self._is_sqlite else sql.replace("?", "%s")
+        text = sql if self.is_sqlite else sql.replace("?", "%s")
         result = self._connection.exec_driver_sql(text, parameters)
         try:
             return list(result.cursor.fetchall()) if result.cursor else []
@@ -186,13 +212,21 @@ class Reader:
 
     def own_check(self, table: sa.Table) -> list[str]:
         """What SQLite finds wrong with pages, indexes and constraints of *table*; PostgreSQL looks when it reads."""
-        if not self._is_sqlite or self.is_broken(table):
+        if not self.is_sqlite or self.is_broken(table):
             return []
         found = self.all(f"PRAGMA integrity_check({table.name})")
         return [str(said) for (said,) in found if said != "ok"]
 
     def _itself(self, table: sa.Table) -> str:
-        return f"{table.name} NOT INDEXED" if self._is_sqlite else table.name
+        return f"{table.name} NOT INDEXED" if self.is_sqlite else table.name
+
+
+def _within(key: str, part: Part) -> tuple[str, Row]:
+    """A WHERE clause, and its parameters."""
+    bounds = [(f"{key} >= ?", part[0]), (f"{key} < ?", part[1])]
+    given = [(condition, bound) for condition, bound in bounds if bound is not None]
+    where = " AND ".join(condition for condition, _ in given)
+    return (f" WHERE {where}" if where else ""), tuple(bound for _, bound in given)
 
 
 def _names(table: sa.Table) -> str:
