@@ -11,7 +11,7 @@ from typing import Protocol
 
 from archiver.domain.custody import Entry
 from archiver.domain.custody_log import CheckpointAnchored
-from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint
+from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint, UnreadHead
 
 Tell = Callable[[Problem], None]
 """Takes each disagreement as it is found."""
@@ -229,9 +229,10 @@ class Anchorer(Protocol):
         """What is wrong with *proof* as an anchor of *note*, in words; None where it holds. Without network."""
         ...
 
-    def heads(self, known: Known = lambda _size: None) -> Iterator[tuple[int, str]]:
+    def heads(self, known: Known = lambda _size: None) -> Iterator[tuple[int, str] | UnreadHead]:
         """(size, note) of the log's checkpoints that they hold and tell, newest first: what a rollback cannot undo.
 
+        In the place of one that is there and cannot be read stands why, and the others follow.
         Of those that are *known*, byte for byte, any may be left out: years of them need not be fetched. Empty where
         they tell none. Raises AnchorError where they cannot be asked.
         """

@@ -18,6 +18,7 @@ from archiver.adapters.ledger.upgrade import upgrade
 from archiver.adapters.owner import make_folders, missing_folders
 from archiver.domain.custody import Actor
 from archiver.errors import MediumError, UsageError
+from archiver.log.names import CHECKPOINT
 from archiver.log.note import ed25519_key
 from archiver.settings import Settings
 
@@ -46,7 +47,7 @@ def provision(
 def _check_not_lost(settings: Settings) -> None:
     """Raises UsageError where a log is published and its ledger is gone: a new one would be none of that log's."""
     try:
-        published = LogFolder(settings.archive.path).read("checkpoint")
+        published = LogFolder(settings.archive.path).read(CHECKPOINT)
     except MediumError:  # no archive yet, or one that others will tell of
         return
     if published is None or not is_lost(settings.ledger.dsn):

@@ -11,12 +11,11 @@ from archiver.adapters.files.store import FolderStore
 from archiver.domain.log_records import Problem
 from archiver.errors import LedgerAlteredError, MediumError, SchemaError, SigningError
 from archiver.log.checkpoint import read_checkpoint
+from archiver.log.names import CHECKPOINT
 from archiver.ports import Progress
 from archiver.settings import Settings
 from archiver.wiring import App, open_app, utc_now
 from archiver.work.log_verify import LogVerifier
-
-_NEWEST = "checkpoint"
 
 
 def open_to_verify(settings: Settings, stop: Event, progress: Progress) -> App:
@@ -52,14 +51,14 @@ class LedgerLostError(LedgerAlteredError):
 def _lost(settings: Settings) -> Problem | None:
     """The problem that there is no ledger though heads of it were published; None where none were."""
     try:
-        data = LogFolder(settings.archive.path).read(_NEWEST)
+        data = LogFolder(settings.archive.path).read(CHECKPOINT)
         size = read_checkpoint(data)[0].size if data is not None else 0
     except (MediumError, ValueError):
         return None
     if not size:
         return None
     detail = f"there is no ledger at {settings.ledger.shown_url}, and a head of {size} leaves was published"
-    return Problem("ledger_behind", detail, 0, _NEWEST)
+    return Problem("ledger_behind", detail, 0, CHECKPOINT)
 
 
 def log_verifier(app: App, keys: Sequence[str] = (), *, online: bool = True) -> LogVerifier:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from archiver import custody_key
+from archiver.domain.log_records import LogTrust
 from archiver.errors import SigningError
 from archiver.log_ports import Signer
 from archiver.settings_custody import CustodySettings
@@ -50,3 +51,17 @@ def trusted_keys_of(custody: CustodySettings) -> list[str]:
             raise
         return named
     return list(dict.fromkeys([own, *named]))
+
+
+def trust_of(custody: CustodySettings, environ: Mapping[str, str] = os.environ, *, ask_kms: bool = True) -> LogTrust:
+    """As :func:`trusted_keys_of`, for those who go on where the configuration's own key cannot be had, and say so.
+
+    *ask_kms*: False where AWS is not to be asked.
+    """
+    if custody.is_kms and not ask_kms:
+        return LogTrust(custody.trusted_keys, "the log's key is in AWS KMS, which is not asked for it here")
+    try:
+        own = signer_of(custody, environ=environ).key
+    except SigningError as error:
+        return LogTrust(custody.trusted_keys, str(error))
+    return LogTrust(tuple(dict.fromkeys([own, *custody.trusted_keys])))

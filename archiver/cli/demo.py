@@ -197,24 +197,25 @@ def _record(app: App, prefix: str) -> EvidenceRecord:
 
 
 def _sign(app: App) -> None:
-    from archiver.work.log_state import log_state
-
     _step(7, "Signing the ledger's head: every custody event is a leaf of its tree, published as plain files")
     made = app.checkpoints().make()
     if made is None:
         raise DemoFailedError("no head was signed")
     say(f"   {counted(made.size, 'event')}, published in {app.published.url}")
-    say(f"   verifier key {log_state(app.ledger.log).keys[-1]}")
+    say(f"   verifier key {app.signer().key}")
 
 
 def _report(app: App, base: Path) -> None:
     from archiver.cli.report import report_on
     from archiver.domain.records import Selection
     from archiver.render.html_report import HtmlReport
+    from archiver.wiring_log import trust_of
+    from archiver.work.log_state import log_state
 
     _step(8, "Writing the chain-of-custody report")
     target = base / "report.html"
-    summary = report_on(app, HtmlReport(), Selection(), target, words="everything", purpose="demonstration")
+    log = log_state(app.ledger.log, trust_of(app.settings.custody))
+    summary = report_on(app, HtmlReport(), Selection(), target, words="everything", log=log, purpose="demonstration")
     say(f"   {target}: {counted(summary.items, 'item')}")
 
 

@@ -44,6 +44,7 @@ def command(cli: Cli, force: bool, republish: bool, as_json: bool) -> int:
     without [anchors].
     """
     from archiver.wiring import utc_now
+    from archiver.wiring_log import trust_of
     from archiver.work.log_state import log_state
 
     if force and republish:
@@ -55,7 +56,7 @@ def command(cli: Cli, force: bool, republish: bool, as_json: bool) -> int:
         else:
             made = app.checkpoints().make(force=force or anchors.due_for_renewal(utc_now()))
         results = anchors.run()
-        state = log_state(app.ledger.log)
+        state = log_state(app.ledger.log, trust_of(app.settings.custody, cli.environ))
         place = app.published.url
     if as_json:
         print_json(_fields(state, results, made=made is not None))
@@ -75,7 +76,7 @@ def _fields(state: LogState, results: Sequence[AnchorResult], *, made: bool) -> 
         "size": state.head.size if state.head else 0,
         "root": _root(state),
         "at": format_optional(state.head_at),
-        "key": state.keys[-1] if state.keys else None,
+        "key": state.key,
         "checkpoint": state.head.note if state.head else None,
         "anchors": [
             {
@@ -102,7 +103,7 @@ def _say(state: LogState, results: Sequence[AnchorResult], place: str, *, made: 
         return
     done = "signed" if made else "nothing new since"
     say(f"{done}: {counted(state.head.size, 'event')}, root {_root(state)}")
-    say(f"key: {state.keys[-1] if state.keys else '-'}")
+    say(f"key: {state.key or '-'}")
     say(f"published: {place}")
     for result in results:
         who = f"{result.method} {result.name}"

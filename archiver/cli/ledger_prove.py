@@ -130,6 +130,7 @@ def _check_target(target: Path, archive: Path, *, is_folder: bool) -> None:
 def _write_folder(folder: Path, data: bytes) -> None:
     """The proof as files that other tools read: one leaf and one tlog-proof an event, checkpoint, keys."""
     from archiver.log.item_proof import ItemProof, decode
+    from archiver.log.names import CHECKPOINT, VKEYS
 
     proof = decode(data)
     assert isinstance(proof, ItemProof)  # noqa: S101 - --dir goes with items only
@@ -139,8 +140,8 @@ def _write_folder(folder: Path, data: bytes) -> None:
         write_new(folder / f"{event.seq:06}.tlog-proof", event.proof.encode("utf-8"))
         if event.body is not None:
             write_new(folder / f"{event.seq:06}.body.json", event.body)
-    write_new(folder / "checkpoint", proof.checkpoint.encode("utf-8"))
-    write_new(folder / "vkeys", "".join(f"{key}\n" for key in proof.keys).encode("utf-8"))
+    write_new(folder / CHECKPOINT, proof.checkpoint.encode("utf-8"))
+    write_new(folder / VKEYS, "".join(f"{key}\n" for key in proof.keys).encode("utf-8"))
     write_new(folder / "proof.json", data)
 
 

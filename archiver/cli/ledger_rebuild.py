@@ -27,8 +27,8 @@ Examples:
 The ledger that [ledger] url names must not be there: move a damaged one away first. docs/runbook.md has the steps.
 
 Exit status: 0 the ledger is rebuilt; 1 it is not, for the published log is not what was signed (it says where), or
-it is and heads or evidence that the log tells of are not there; 2 nothing was done (there is a ledger, or no log);
-4 it could not go on, and there is no new ledger.
+it is and heads, events or evidence that the log tells of are not there; 2 nothing was done (there is a ledger, or no
+log); 4 it could not go on, and there is no new ledger.
 """
 
 
@@ -55,12 +55,12 @@ def command(cli: Cli, dry_run: bool, as_json: bool) -> int:
     except StoppedError:
         note("archiver: interrupted; there is no new ledger")
         return EXIT_INTERRUPTED
-    if not dry_run:
-        sign_head_of(cli, settings)
     if as_json:
         print_json(_fields(rebuilt, dry_run, settings.ledger.shown_url, time.monotonic() - began))
     else:
         _say(rebuilt, dry_run, settings.ledger.shown_url)
+    if not dry_run:  # last, for a head that contradicts what is remembered ends the command
+        sign_head_of(cli, settings)
     return EXIT_OK if rebuilt.is_whole else EXIT_INTEGRITY
 
 
@@ -81,6 +81,7 @@ def _fields(rebuilt: Rebuilt, dry_run: bool, url: str, seconds: float) -> dict[s
         "unknown": list(rebuilt.unknown),
         "folders_compared": rebuilt.listed,
         "set_aside": list(rebuilt.set_aside),
+        "beyond": {"first": rebuilt.events, "last": rebuilt.beyond - 1} if rebuilt.beyond else None,
         "seconds": round(seconds, 3),
     }
 
@@ -97,6 +98,9 @@ def _say(rebuilt: Rebuilt, dry_run: bool, url: str) -> None:
     )
     say(f"{'can be rebuilt' if dry_run else 'rebuilt'}: {url}: {what}")
     say(f"  head  {rebuilt.events} leaves, root {rebuilt.root} ({rebuilt.head})")
+    if rebuilt.beyond:
+        say(f"  NOT in the ledger: events {rebuilt.events} to {rebuilt.beyond - 1}. The log folder had entries or")
+        say("    tiles of them, and no signed checkpoint: one was never finished, or somebody took it away")
     for warning in rebuilt.warnings:
         say(f"  warning: {warning}")
     _list("checkpoints that the log tells of and that are not there, or not good", map(str, rebuilt.lost_heads))

@@ -11,13 +11,15 @@ import click
 
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.log_head import sign_head
-from archiver.cli.output import counted, human_size, note
+from archiver.cli.output import counted, human_size, note, warn
 from archiver.cli.report_file import Recorded, Renderer, check_target, write_report
 from archiver.cli.select import Conditions, condition_options
-from archiver.errors import EXIT_OK, LogForkedError, UsageError
+from archiver.domain.text import printable
+from archiver.errors import EXIT_INTEGRITY, EXIT_OK, LogForkedError, UsageError
 
 if TYPE_CHECKING:
     from archiver.domain.dossier import ItemDossier, Summary
+    from archiver.domain.log_records import LogState
     from archiver.domain.records import Selection
     from archiver.wiring import App
 
@@ -32,8 +34,8 @@ Examples:
 ID is an evidence ID, a query ID, or the beginning of either that only one item has.
 
 Exit status: 0 the report is written, whatever the verdicts in it; 1 it is, and the ledger and its published log
-contradict each other; 2 nothing was done (nothing selected, the file is there already); 4 the ledger or the disk
-could not go on.
+contradict each other, or the ledger's key or newest checkpoint is not the configured key's (the report says so);
+2 nothing was done (nothing selected, the file is there already); 4 the ledger or the disk could not go on.
 """
 
 
@@ -80,12 +82,37 @@ def command(
             sign_head(app, cli)
         chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
         words = _named(chosen.ids) if chosen.ids else conditions.words()
+        log = _log(app, cli)
         summary = report_on(
-            app, renderer, chosen, target, words=words, case=case, exhibit=exhibit, purpose=purpose, force=force
+            app,
+            renderer,
+            chosen,
+            target,
+            words=words,
+            log=log,
+            case=case,
+            exhibit=exhibit,
+            purpose=purpose,
+            force=force,
         )
         _wrote(target, summary, cli)
         sign_head(app, cli)
-    return EXIT_OK
+    return EXIT_INTEGRITY if log.is_contradicted else EXIT_OK
+
+
+def _log(app: App, cli: Cli) -> LogState:
+    """The log as the report shows it; what speaks against it is said here too."""
+    from archiver.wiring_log import trust_of
+    from archiver.work.log_state import log_state
+
+    log = log_state(app.ledger.log, trust_of(app.settings.custody, cli.environ))
+    for key in log.strangers:
+        warn(f"the ledger names a key of the log that is NOT the configured key: {printable(key)}")
+    if log.trust.unasked:
+        warn(f"the log's key could not be compared with the configured one: {log.trust.unasked}")
+    if log.head_trouble:
+        warn(f"the newest checkpoint is NOT verified: {log.head_trouble}")
+    return log
 
 
 def _wrote(target: Path | None, summary: Summary, cli: Cli) -> None:
@@ -100,6 +127,7 @@ def report_on(
     target: Path | None,
     *,
     words: str,
+    log: LogState,
     case: str = "",
     exhibit: str = "",
     purpose: str = "",
@@ -109,7 +137,6 @@ def report_on(
     from archiver import wiring
     from archiver.domain.dossier import Heading
     from archiver.work.dossier import Dossiers
-    from archiver.work.log_state import log_state
 
     heading = Heading(
         generated_at=wiring.utc_now(),
@@ -120,7 +147,7 @@ def report_on(
         case=case,
         exhibit=exhibit,
         purpose=purpose,
-        log=log_state(app.ledger.log),
+        log=log,
     )
     items = _watched(app, Dossiers(app.ledger, str(app.settings.archive.path)).items(chosen))
     return write_report(renderer, heading, items, target, _recorder(app, renderer.name, words), force)

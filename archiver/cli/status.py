@@ -9,13 +9,14 @@ import click
 
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.output import counted, human_size, note, print_json, verdict_text
+from archiver.domain.log_records import KeyStanding
 from archiver.domain.text import printable
 from archiver.domain.times import format_optional
 from archiver.domain.verdict import Verdict
-from archiver.errors import EXIT_OK, SigningError
+from archiver.errors import EXIT_OK
 
 if TYPE_CHECKING:
-    from archiver.log.note import VerifierKey
+    from archiver.domain.log_records import LogState, LogTrust
     from archiver.settings import Settings
     from archiver.wiring import App
 
@@ -40,9 +41,10 @@ def command(cli: Cli, as_json: bool) -> int:
     the log key verifies it.
     """
     from archiver import wiring
+    from archiver.wiring_log import trust_of
 
     with closing(wiring.open_app(cli.settings(), cli.stop, cli.progress())) as app:
-        status = _status(app, *_custody_key(cli))
+        status = _status(app, trust_of(cli.settings().custody, cli.environ, ask_kms=False))
     if as_json:
         print_json(status)
     else:
@@ -52,31 +54,16 @@ def command(cli: Cli, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _custody_key(cli: Cli) -> tuple[VerifierKey | None, str | None]:
-    """The configured key's public half, or why there is none to show. AWS KMS is not asked for it."""
-    from archiver.log.note import parse_key
-    from archiver.wiring_log import signer_of
-
-    custody = cli.settings().custody
-    if custody.is_kms:
-        return None, None
-    try:
-        return parse_key(signer_of(custody, environ=cli.environ).key), None
-    except SigningError as error:
-        return None, str(error)
-
-
-def _status(app: App, own: VerifierKey | None, trouble: str | None) -> dict[str, Any]:
+def _status(app: App, trust: LogTrust) -> dict[str, Any]:
     from archiver import wiring
+    from archiver.log.note import parse_key
     from archiver.work.log_state import log_state
 
     reverify_after = app.settings.audit.reverify_after.total_seconds()
     totals = app.ledger.evidence.totals(wiring.utc_now(), reverify_after)
     alerts = app.ledger.outbox.waiting()
-    log = log_state(app.ledger.log)
-    newest = log.keys[-1] if log.keys else None
-    if own is not None and newest is not None and str(own) != newest:
-        trouble = f"[custody] signing_key is {own}, and the log's key is {newest}"
+    log = log_state(app.ledger.log, trust)
+    own = parse_key(trust.own) if trust.own else None
     return {
         "evidence": {
             verdict.value: totals.by_verdict.get(verdict, 0)
@@ -93,7 +80,9 @@ def _status(app: App, own: VerifierKey | None, trouble: str | None) -> dict[str,
             "root": log.root,
             "last_checkpoint_at": format_optional(log.head_at),
             "checkpoint_size": log.head.size if log.head else None,
-            "key": newest,
+            "key": log.key,
+            "claimed_keys": [{"key": one.key, "standing": one.standing.value} for one in log.claimed],
+            "checkpoint_trouble": log.head_trouble or None,
         },
         "archive": {"url": app.store.url, "free_bytes": app.store.free_bytes()},
         "alerts": {
@@ -106,9 +95,21 @@ def _status(app: App, own: VerifierKey | None, trouble: str | None) -> dict[str,
             "origin": app.settings.custody.origin,
             "key": str(own) if own else None,
             "public_key": own.public.hex() if own else None,
-            "trouble": trouble,
+            "trouble": _trouble(app, log),
         },
     }
+
+
+def _trouble(app: App, log: LogState) -> str | None:
+    """What is wrong with the log's key, in words. That AWS KMS is not asked is as it should be."""
+    for key in log.strangers:
+        return f"the ledger calls {key} the log's key, and that is NOT the configured key"
+    newest = log.claimed[-1].key if log.claimed else None
+    if log.trust.own and newest and newest not in log.trust.keys:
+        return f"[custody] signing_key is {log.trust.own}, and the log's newest key is {newest}"
+    if log.trust.unasked:
+        return None if app.settings.custody.is_kms else log.trust.unasked
+    return None
 
 
 def _source(app: App, name: str, url: str) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def _source(app: App, name: str, url: str) -> dict[str, Any]:
 def _print(status: dict[str, Any], settings: Settings) -> None:
     counts = [(verdict, count) for verdict, count in status["evidence"].items() if count]
     shown = ", ".join(f"{count} {verdict_text(verdict)}" for verdict, count in counts)
-    _row("evidence", shown or "none yet", f"{human_size(status['bytes'])} archived")
+    _shown_row("evidence", shown or "none yet", f"{human_size(status['bytes'])} archived")
     if status["pending"]:
         _row("pending", f"{status['pending']} still arriving")
     days = settings.audit.reverify_after.total_seconds() / 86_400
@@ -134,7 +135,7 @@ def _print(status: dict[str, Any], settings: Settings) -> None:
     _row("oldest audit", status["oldest_audit_at"] or "-")
     _row("last sync", status["last_sync_at"] or "never")
     _row("ledger", status["ledger"]["url"], counted(status["ledger"]["size"], "custody event"))
-    _log_rows(status["ledger"], status["custody"])
+    _log_rows(status["ledger"])
     _row("archive", status["archive"]["url"], f"{human_size(status['archive']['free_bytes'])} free")
     _alerts_row(status["alerts"])
     for source in status["sources"]:
@@ -143,7 +144,7 @@ def _print(status: dict[str, Any], settings: Settings) -> None:
         _row("source", f"{source['name']}: {source['url']}", failing or synced)
 
 
-def _log_rows(ledger: dict[str, Any], custody: dict[str, Any]) -> None:
+def _log_rows(ledger: dict[str, Any]) -> None:
     covered = ledger["checkpoint_size"]
     if covered is None:
         _row("checkpoint", "none signed yet")
@@ -151,7 +152,15 @@ def _log_rows(ledger: dict[str, Any], custody: dict[str, Any]) -> None:
         since = ledger["size"] - covered
         lag = f"{counted(since, 'event')} since" if since else "nothing since"
         _row("checkpoint", f"{counted(covered, 'event')}, {ledger['last_checkpoint_at'] or 'no readable time'}", lag)
-    _row("log key", ledger["key"] or custody["key"] or "none")
+    if ledger["checkpoint_trouble"]:
+        _row("", f"NOT verified: {ledger['checkpoint_trouble']}")
+    standings = {one["key"]: KeyStanding(one["standing"]) for one in ledger["claimed_keys"]}
+    alone = standings.get(ledger["key"]) is KeyStanding.NOT_COMPARED
+    doubt = ["by the ledger's word alone, NOT compared with the configured key"] if alone else []
+    _row("log key", ledger["key"] or "none", *doubt)
+    for key, standing in standings.items():
+        if standing is KeyStanding.NOT_CONFIGURED:
+            _row("", f"the ledger names {key}, which is NOT the configured key")
 
 
 def _alerts_row(alerts: dict[str, Any]) -> None:
@@ -159,10 +168,15 @@ def _alerts_row(alerts: dict[str, Any]) -> None:
         _row("alerts", "all delivered")
         return
     since = f"the oldest of {alerts['oldest']}" if alerts["oldest"] else "the oldest of no readable time"
-    to = f"refused by {', '.join(map(printable, alerts['refused']))}" if alerts["refused"] else "not tried yet"
+    to = f"refused by {', '.join(alerts['refused'])}" if alerts["refused"] else "not tried yet"
     _row("alerts", f"{alerts['undelivered']} NOT DELIVERED", since, to)
 
 
 def _row(name: str, *values: str) -> None:
-    """One figure. Nothing here is from outside: names and URLs are the configuration's, which is checked."""
+    """One figure, made printable: what the ledger's tables hold may be anybody's."""
+    _shown_row(name, *(printable(value, 2000) for value in values))
+
+
+def _shown_row(name: str, *values: str) -> None:
+    """One figure of which nothing is from outside: verdicts come in colour."""
     click.echo(f"{name:13} " + "; ".join(values))

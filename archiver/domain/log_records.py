@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,14 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadHead:
+    """A head of *size* leaves that somebody says they hold, and that they did not give. ``why``: in words."""
+
+    size: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One disagreement, exactly located. ``kind``: a word for programs (docs/threat-model.md lists them).
 
@@ -64,26 +73,79 @@ class Problem:
     table: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogState:
-    """The log as it stands. ``keys``: its verifier keys, oldest first; ``size``: events; ``root``: of all of them.
+class KeyStanding(StrEnum):
+    """What can be said of a key that the ledger calls the log's."""
 
-    ``root`` is 64 hex, None where the tree in the ledger cannot be read. ``head``: the newest signed head, None
-    before the first; ``head_at``: when it was begun, None where that cannot be read.
+    CONFIGURED = "configured"
+    """The configuration names it, or its signer has it."""
+    ADOPTED = "adopted"
+    """An event adopted it, and a head proves that event which a configured key signed: an earlier key, mostly."""
+    NOT_CONFIGURED = "not_configured"
+    """Nothing but a row of a table speaks for it."""
+    NOT_COMPARED = "not_compared"
+    """The configuration's own key was not to be had, so that nothing speaks against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedKey:
+    """A verifier key that the ledger calls the log's: as its table has it, so perhaps no key at all."""
+
+    key: str
+    standing: KeyStanding
+
+
+@dataclass(frozen=True, slots=True)
+class LogTrust:
+    """What the configuration vouches for. ``keys``: verifier keys, the signer's own first if it was to be had.
+
+    ``unasked``: why the signer's own was not, "" where it was.
     """
 
     keys: tuple[str, ...]
+    unasked: str = ""
+
+    @property
+    def own(self) -> str | None:
+        """The signer's own key."""
+        return None if self.unasked or not self.keys else self.keys[0]
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The log as it stands. ``trust``: the configuration's keys; ``claimed``: what the ledger calls its keys, oldest
+    first; ``size``: events; ``root``: of all of them.
+
+    ``root`` is 64 hex, None where the tree in the ledger cannot be read. ``head``: the newest signed head, None
+    before the first; ``head_at``: when it was begun, None where that cannot be read. ``head_trouble``: why the head
+    is not verified, "" where a configured key signed it and the ledger's tree leads to it, or where there is none;
+    ``head_compared``: False where only the configuration's own key, which was not to be had, could have verified it.
+    """
+
+    trust: LogTrust
+    claimed: tuple[ClaimedKey, ...]
     size: int
     root: str | None
     head: StoredCheckpoint | None
     head_at: datetime | None
+    head_trouble: str = ""
+    head_compared: bool = True
+
+    @property
+    def key(self) -> str | None:
+        """The log's verifier key: the configuration's; where its own was not to be had, what the ledger says."""
+        return self.trust.own or (self.claimed[-1].key if self.claimed else None)
 
     @property
     def origin(self) -> str | None:
-        """The log's name, as its keys have it; None before the first."""
-        return self.keys[-1].partition("+")[0] if self.keys else None
+        """The log's name, as its key has it; None before the first."""
+        return self.key.partition("+")[0] if self.key else None
 
     @property
-    def since(self) -> int:
-        """Events that the newest head does not cover."""
-        return self.size - (self.head.size if self.head else 0)
+    def strangers(self) -> tuple[str, ...]:
+        """Keys that the ledger calls the log's and that neither configuration nor history vouches for."""
+        return tuple(one.key for one in self.claimed if one.standing is KeyStanding.NOT_CONFIGURED)
+
+    @property
+    def is_contradicted(self) -> bool:
+        """True where a key or the head is not what the configuration says the log's are."""
+        return bool(self.strangers or (self.head_trouble and self.head_compared))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from archiver.log.leaf import ENTRY_BYTES
+from archiver.log.names import body_path
 from archiver.log.tiles import WIDTH, bundle, entries_path, tile_path
 from archiver.log.tree import Frontier, Hashes, leaf_hash, peaks
 
@@ -92,11 +93,6 @@ class GrowingTiles:
         if level == 0:
             files.insert(0, LogFile(entries_path(index, len(row)), bundle(self._leaves)))
         return files
-
-
-def body_path(sha256: str) -> str:
-    """Where the body with this SHA-256 (64 hex) lies, if it is too long to be a leaf."""
-    return f"bodies/{sha256}.json"
 
 
 def body_file(body: bytes) -> LogFile | None:

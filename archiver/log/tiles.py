@@ -6,11 +6,14 @@ a bundle holds the leaves under a tile of level 0.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from archiver.log.leaf import ENTRY_BYTES
+from archiver.log.lines import LARGEST
+from archiver.log.names import CHECKPOINTS
 from archiver.log.tree import Node
 
 WIDTH: Final = 256
@@ -18,6 +21,11 @@ WIDTH: Final = 256
 
 _HEIGHT: Final = 8
 _LENGTH_BYTES: Final = 2
+
+INDEX: Final = r"(?:x[0-9]{3}/){0,6}[0-9]{3}"
+"""What :func:`index_path` writes, as a regular expression: of up to 21 digits, for no log has more."""
+
+_INDEX: Final = re.compile(INDEX, re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,20 @@ def index_path(number: int) -> str:
     return path
 
 
+def number_of(path: str) -> int | None:
+    """The number that :func:`index_path` writes as *path*, None for what it writes of no number of a log."""
+    if _INDEX.fullmatch(path) is None:
+        return None
+    number = int(path.replace("x", "").replace("/", ""))
+    return number if number <= LARGEST and index_path(number) == path else None
+
+
+def size_of(path: str) -> int | None:
+    """The leaves of the head for which :func:`checkpoint_path` answers *path*, None where it does for none."""
+    folder, _, index = path.partition("/")
+    return number_of(index) if folder == CHECKPOINTS else None
+
+
 def tile_path(level: int, index: int, width: int = WIDTH) -> str:
     """Where the tile of hashes lies."""
     return f"tile/{level}/{_sized(index, width)}"
@@ -51,7 +73,7 @@ def entries_path(index: int, width: int = WIDTH) -> str:
 
 def checkpoint_path(size: int) -> str:
     """Where the checkpoint of *size* leaves lies: a place of our own, written as tlog-tiles writes an index."""
-    return f"checkpoints/{index_path(size)}"
+    return f"{CHECKPOINTS}/{index_path(size)}"
 
 
 def _sized(index: int, width: int) -> str:

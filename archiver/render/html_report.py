@@ -16,6 +16,7 @@ from archiver.domain.times import format_time
 from archiver.domain.verdict import Verdict
 from archiver.render.statements import (
     FINDINGS,
+    KEYS,
     NOT_COVERED,
     REASONS,
     SIGNATURES,
@@ -48,7 +49,7 @@ class HtmlReport:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.globals.update(reasons=REASONS, findings=FINDINGS, size_of=_size)
+        self._environment.globals.update(reasons=REASONS, findings=FINDINGS, key_standings=KEYS, size_of=_size)
         self._item = self._environment.get_template("item.html")
 
     def begin(self, heading: Heading, summary: Summary) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged, OverviewLine, Step, Summary
 from archiver.domain.evidence import Evidence, EvidenceState, Origin
 from archiver.domain.keys import HeldKey, KeyProvenance
-from archiver.domain.log_records import LogState
+from archiver.domain.log_records import LogState, StoredCheckpoint
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Verdict
 from archiver.render.statements import NOT_COVERED, VERIFIED_MEANS
@@ -85,10 +85,22 @@ def _log(log: LogState) -> dict[str, Any]:
     head = log.head
     return {
         "origin": log.origin,
-        "keys": list(log.keys),
+        "keys": list(log.trust.keys),
+        "keys_not_asked": log.trust.unasked or None,
+        "ledger_keys": [{"key": one.key, "standing": one.standing.value} for one in log.claimed],
         "size": log.size,
         "root": log.root,
-        "checkpoint": {"size": head.size, "at": format_optional(log.head_at), "note": head.note} if head else None,
+        "checkpoint": _head(log, head) if head else None,
+    }
+
+
+def _head(log: LogState, head: StoredCheckpoint) -> dict[str, Any]:
+    return {
+        "size": head.size,
+        "at": format_optional(log.head_at),
+        "note": head.note,
+        "verified": not log.head_trouble,
+        "trouble": log.head_trouble or None,
     }
 
 

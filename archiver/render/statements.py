@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from archiver.domain.dossier import Standing
+from archiver.domain.log_records import KeyStanding
 from archiver.domain.verdict import Finding, Reason, Verdict
 
 VERIFIED_MEANS: Final = (
@@ -99,6 +100,13 @@ STANDINGS: Final = {
     Standing.UNREAD: "could not be read",
     Standing.UNLISTED: "listed by no sign file: covered by nothing",
     Standing.SIGN_FILE: "carries the signature; not covered by it",
+}
+
+KEYS: Final = {
+    KeyStanding.CONFIGURED: "the configured key",
+    KeyStanding.ADOPTED: "another key of this log: an event adopted it, which the checkpoint below proves",
+    KeyStanding.NOT_CONFIGURED: "NOT the configured key: the ledger calls it the log's, and nothing vouches for it",
+    KeyStanding.NOT_COMPARED: "by the ledger's word alone: it could NOT be compared with the configured key",
 }
 
 SIGNATURES: Final = {

@@ -19,16 +19,11 @@ from archiver.domain.text import printable
 from archiver.domain.times import format_time, parse_time
 from archiver.errors import AnchorError, AnchorForkedError, ArchiverError, MediumError, StoreConflictError
 from archiver.log.anchors import TIMESTAMP, WITNESS, renewal_due
+from archiver.log.names import CHECKPOINT, LOCK
 from archiver.log.note import format_note, parse_note
 from archiver.log.tree import consistency_proof
 from archiver.log_ports import Anchorer, PublishedLog
 from archiver.ports import Clock, Ledger
-
-LOCK: Final = "checkpoint"
-"""Held while anchoring: nobody makes a checkpoint meanwhile."""
-
-HEAD: Final = "checkpoint"
-"""The newest head in the published log."""
 
 _REMINDED: Final = timedelta(days=1)
 
@@ -62,7 +57,7 @@ class Anchors:
 
         Raises LedgerError, StoreError and MediumError where our own side fails; what was anchored before stands.
         """
-        with self.ledger.locks.hold(LOCK):
+        with self.ledger.locks.hold(LOCK):  # nobody makes a checkpoint meanwhile
             newest = self.ledger.log.latest_checkpoint()
             if newest is None:
                 return []
@@ -101,7 +96,7 @@ class Anchors:
 
     def _publish_cosignatures(self, newest: StoredCheckpoint) -> None:
         """The published head gets the lines of all witnesses that cosigned it. Another head there is not touched."""
-        current = self.published.read(HEAD)
+        current = self.published.read(CHECKPOINT)
         if current is None:
             return
         try:
@@ -121,7 +116,7 @@ class Anchors:
                 lines += [line for line in cosigned.signatures if line not in lines]
         whole = format_note(ours.text, lines).encode("utf-8")
         if whole != current:
-            self.published.replace(HEAD, whole)
+            self.published.replace(CHECKPOINT, whole)
 
     def _raise_alert(self, anchorer: Anchorer, newest: StoredCheckpoint, error: ArchiverError) -> None:
         """An alert when somebody fails for the first time since the last success, and each day that it goes on."""

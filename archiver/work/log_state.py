@@ -1,29 +1,103 @@
-"""The log in a few figures, for ``status`` and reports: as the ledger has them, not verified."""
+"""The log in a few figures, for ``status`` and reports: its keys and newest head, held against the configuration's.
+
+Everything else is as the ledger has it, and not verified.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-from archiver.domain.custody_log import CheckpointBegun
-from archiver.domain.log_records import LogState, StoredCheckpoint
+from archiver.domain.custody_log import CheckpointBegun, LogKeyAdopted
+from archiver.domain.log_records import AdoptedKey, ClaimedKey, KeyStanding, LogState, LogTrust, StoredCheckpoint
 from archiver.domain.times import parse_time
 from archiver.errors import LedgerAlteredError
-from archiver.log.tree import root_of
+from archiver.log.checkpoint import Checkpoint, read_checkpoint
+from archiver.log.leaf import leaf_of
+from archiver.log.note import parse_key, signed_by
+from archiver.log.tree import inclusion_proof, leaf_hash, root_from_inclusion, root_of
 from archiver.log_ports import CustodyLog
 
+_UNSIGNED: Final = "no key that the configuration names has signed it"
 
-def log_state(log: CustodyLog) -> LogState:
-    """How the log stands now. Raises LedgerError."""
+
+def log_state(log: CustodyLog, trust: LogTrust) -> LogState:
+    """How the log stands now, for one who believes *trust*. Raises LedgerError."""
     size = log.size()
     try:
         root = root_of(size, log.hashes).hex()
     except LedgerAlteredError:  # for `ledger verify` to tell where
         root = None
     head = log.latest_checkpoint()
+    verified = verified_head(log, head, trust.keys) if head else None
+    return LogState(
+        trust=trust,
+        claimed=claimed_keys(log, trust, verified if isinstance(verified, Checkpoint) else None),
+        size=size,
+        root=root,
+        head=head,
+        head_at=_begun_at(log, head) if head else None,
+        head_trouble=verified if isinstance(verified, str) else "",
+        head_compared=not (trust.unasked and verified == _UNSIGNED),
+    )
+
+
+def verified_head(log: CustodyLog, head: StoredCheckpoint, trusted: Sequence[str]) -> Checkpoint | str:
+    """What *head* says, if a key of *trusted* signed it and the ledger's tree leads to it; else why not, in words.
+
+    Raises LedgerError.
+    """
+    try:
+        checkpoint, note = read_checkpoint(head.note.encode("utf-8", "replace"))
+    except ValueError as error:
+        return f"it cannot be read: {error}"
+    if checkpoint.size != head.size:
+        return f"it stands in the place of one of {head.size} leaves"
+    try:
+        leads = checkpoint.size <= log.size() and root_of(checkpoint.size, log.hashes) == checkpoint.root
+    except LedgerAlteredError as error:
+        return f"the ledger's tree cannot be read: {error}"
+    if not leads:
+        return "the ledger's tree does not lead to it"
+    own = [key for key in map(parse_key, trusted) if key.name == checkpoint.origin]
+    signed = [signed_by(note, key) for key in own]
+    return checkpoint if True in signed and False not in signed else _UNSIGNED
+
+
+def claimed_keys(log: CustodyLog, trust: LogTrust, head: Checkpoint | None) -> tuple[ClaimedKey, ...]:
+    """The keys that the ledger calls the log's, oldest first, each with what speaks for it.
+
+    *head*: the newest one, where it is verified. Raises LedgerError.
+    """
     adopted = log.keys()
-    keys = tuple(key.key for key in adopted)
-    return LogState(keys, size, root, head, _begun_at(log, head) if head else None)
+    return tuple(ClaimedKey(one.key, _standing(log, one, trust, head)) for one in adopted)
+
+
+def _standing(log: CustodyLog, one: AdoptedKey, trust: LogTrust, head: Checkpoint | None) -> KeyStanding:
+    if one.key in trust.keys:
+        return KeyStanding.CONFIGURED
+    if head is not None and _is_proven(log, one, head):
+        return KeyStanding.ADOPTED
+    return KeyStanding.NOT_COMPARED if trust.unasked else KeyStanding.NOT_CONFIGURED
+
+
+def _is_proven(log: CustodyLog, one: AdoptedKey, head: Checkpoint) -> bool:
+    """True if *head* proves an event that says what the row *one* does."""
+    if not 0 <= one.seq < head.size:
+        return False
+    for seq, body in log.of_kind(LogKeyAdopted.kind, one.seq):
+        if seq != one.seq:
+            break
+        try:
+            if json.loads(body)["key"] != one.key:
+                return False
+            path = inclusion_proof(seq, head.size, log.hashes)
+            return root_from_inclusion(leaf_hash(leaf_of(body.encode("utf-8"))), seq, head.size, path) == head.root
+        except (ValueError, TypeError, LookupError, RecursionError, LedgerAlteredError):
+            return False
+    return False
 
 
 def _begun_at(log: CustodyLog, head: StoredCheckpoint) -> datetime | None:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from archiver.domain.log_records import Anchor
+from archiver.domain.log_records import Anchor, UnreadHead
 from archiver.domain.text import printable
 from archiver.domain.times import format_optional
 from archiver.errors import AnchorError, LedgerError, MediumError, StoppedError, StoreError
@@ -20,6 +20,9 @@ from archiver.work.log_verify_report import Findings, is_forged
 from archiver.work.log_verify_rows import read
 
 _TABLE = "anchors"
+
+_TOLD = 5
+"""Checkpoints of one keeper that cannot be read and are told one by one."""
 
 
 class AnchorCheck:
@@ -120,10 +123,19 @@ class AnchorCheck:
                 self._findings.unread(error, "merkle_nodes")
 
     def _held(self, anchorer: Anchorer, should_stop: ShouldStop) -> Iterator[tuple[int, str]]:
+        """The heads that *anchorer* holds; what of it cannot be read is told, the first ones in words."""
+        unread = 0
         for head in anchorer.heads(self._note_at):
             if should_stop():
                 raise StoppedError("stopped before everybody who holds checkpoints was asked")
-            yield head
+            if not isinstance(head, UnreadHead):
+                yield head
+                continue
+            unread += 1
+            if unread <= _TOLD:
+                self._findings.unasked(f"{_shown(anchorer.method, anchorer.name)}: {head.why}")
+        if unread > _TOLD:
+            self._findings.unasked(f"{_shown(anchorer.method, anchorer.name)}: {unread} such in all")
 
     def _compare(self, who: str, size: int, note: str, ours: int) -> None:
         head = read(note.encode("utf-8", "replace"), size)

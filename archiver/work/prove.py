@@ -11,19 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from archiver.domain.custody import EvidenceAcquired
-from archiver.domain.log_records import StoredCheckpoint
+from archiver.domain.log_records import KeyStanding, LogTrust, StoredCheckpoint
 from archiver.domain.records import CustodyEvent
 from archiver.domain.text import printable
 from archiver.errors import LedgerAlteredError, MediumError, UsageError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
 from archiver.log.item_proof import ConsistencyProof, Earlier, ItemProof, ProvenEvent, decode, encode
 from archiver.log.leaf import leaf_of
+from archiver.log.names import CHECKPOINT
 from archiver.log.note import Note, parse_key, parse_note, signed_by
 from archiver.log.proof import InclusionProof, format_proof
 from archiver.log.proof_check import check
 from archiver.log.tree import HASH_BYTES, Node, consistency_proof, inclusion_proof, leaf_hash, root_of
 from archiver.log_ports import PublishedLog
 from archiver.ports import Ledger
+from archiver.work.log_state import claimed_keys, verified_head
 
 _CHECKPOINT_REMEDY = "run `archiver ledger checkpoint`"
 _VERIFY_REMEDY = "`archiver ledger verify` looks at everything, and says what else is altered"
@@ -98,9 +100,21 @@ class Prover:
         return self._checked(encode(proof), prover)
 
     def _adopted(self) -> tuple[str, ...]:
-        """The verifier keys that the ledger says are the log's, oldest first."""
-        adopted = self.ledger.log.keys()
-        return tuple(one.key for one in adopted)
+        """The log's verifier keys, oldest first: the ledger's, if configuration or a proven event vouches for each.
+
+        Raises LedgerAlteredError for another. Where the configuration names none, the ledger's word is taken.
+        """
+        log, latest = self.ledger.log, self.ledger.log.latest_checkpoint()
+        trust = LogTrust(tuple(self.trusted), "" if self.trusted else "none is named")
+        head = verified_head(log, latest, trust.keys) if latest else None
+        claimed = claimed_keys(log, trust, head if isinstance(head, Checkpoint) else None)
+        for one in claimed:
+            if one.standing is KeyStanding.NOT_CONFIGURED:
+                raise LedgerAlteredError(
+                    f"the ledger calls {printable(one.key)} a key of the log, and that is NOT the configured key",
+                    "check [custody] signing_key and trusted_keys, then run `archiver ledger verify`",
+                )
+        return tuple(one.key for one in claimed) or tuple(self.trusted)
 
     def _checked(self, data: bytes, prover: _Hashed) -> bytes:
         """*data*, if whoever trusts the log's keys would believe it."""
@@ -154,7 +168,7 @@ class Prover:
     def _with_cosignatures(self, head: _Head) -> _Head:
         """*head* as it is published, where witnesses' cosignatures stand below it too."""
         try:
-            data = self.published.read("checkpoint")
+            data = self.published.read(CHECKPOINT)
             note = None if data is None else parse_note(data)
         except (MediumError, ValueError):  # `ledger verify` tells; the head in the ledger proves all the same
             return head

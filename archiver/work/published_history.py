@@ -15,13 +15,12 @@ from archiver.domain.log_records import StoredCheckpoint
 from archiver.errors import LedgerAlteredError, MediumError, UsageError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
 from archiver.log.leaf import body_sha256, leaf_of
+from archiver.log.names import CHECKPOINT, CHECKPOINTS, body_path
 from archiver.log.note import Note, VerifierKey, format_note, signed_by
-from archiver.log.tiles import WIDTH, checkpoint_path, entries_of, entries_path, tile_path
+from archiver.log.tiles import WIDTH, checkpoint_path, entries_of, entries_path, size_of, tile_path
 from archiver.log.tree import HASH_BYTES, Frontier, leaf_hash, node_hash
 from archiver.log_ports import PublishedLog
 
-NEWEST: Final = "checkpoint"
-CHECKPOINTS: Final = "checkpoints"
 REMEDY: Final = "put what is missing or altered below the archive's log folder back from a copy, then run this again"
 
 _UNSIGNED: Final = "it is not signed with a key that is configured or trusted"
@@ -63,19 +62,15 @@ def head_at(published: PublishedLog, path: str) -> Head | str:
         checkpoint, note = read_checkpoint(data)
     except (MediumError, ValueError) as error:
         return str(error)
-    if path != NEWEST and checkpoint_path(checkpoint.size) != path:
+    if path != CHECKPOINT and checkpoint_path(checkpoint.size) != path:
         return f"it is the one of {checkpoint.size} leaves"
     return Head(checkpoint, note, path)
 
 
 def head_sizes(published: PublishedLog) -> list[int]:
     """Sizes of the heads below ``checkpoints``, largest first; by their names. Raises MediumError."""
-    sizes = []
-    for path in published.files(CHECKPOINTS):
-        digits = path.removeprefix(f"{CHECKPOINTS}/").replace("x", "").replace("/", "")
-        if digits.isascii() and digits.isdecimal() and checkpoint_path(int(digits)) == path:
-            sizes.append(int(digits))
-    return sorted(sizes, reverse=True)
+    sizes = [size_of(path) for path in published.files(CHECKPOINTS)]
+    return sorted((size for size in sizes if size is not None), reverse=True)
 
 
 def newest_head(published: PublishedLog, trusted: Sequence[VerifierKey], tell: Tell) -> Head:
@@ -83,14 +78,14 @@ def newest_head(published: PublishedLog, trusted: Sequence[VerifierKey], tell: T
 
     Raises UsageError where nothing is published, LedgerAlteredError where no head is good, MediumError.
     """
-    newest = head_at(published, NEWEST)
+    newest = head_at(published, CHECKPOINT)
     sizes = head_sizes(published)
     if isinstance(newest, str) and not sizes:
-        raise UsageError(f"{published.url}: no log is published there: {NEWEST}: {newest}")
+        raise UsageError(f"{published.url}: no log is published there: {CHECKPOINT}: {newest}")
     if isinstance(newest, str):
-        tell(f"{NEWEST}: {newest}")
+        tell(f"{CHECKPOINT}: {newest}")
     elif not newest.signed_with(trusted):
-        tell(f"{NEWEST} ({newest.size} leaves): {_UNSIGNED}")
+        tell(f"{CHECKPOINT} ({newest.size} leaves): {_UNSIGNED}")
         newest = _UNSIGNED
     for size in sizes:
         if not isinstance(newest, str) and newest.size >= size:
@@ -220,11 +215,6 @@ class PublishedHistory:
 
     def _altered(self, path: str, what: str) -> LedgerAlteredError:
         return LedgerAlteredError(f"{self._published.url}: {path}: {what}", REMEDY)
-
-
-def body_path(digest: str) -> str:
-    """Where the body with the SHA-256 *digest* lies, below the log folder."""
-    return f"bodies/{digest}.json"
 
 
 def _folded(hashes: Sequence[bytes]) -> bytes:

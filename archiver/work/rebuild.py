@@ -21,7 +21,7 @@ from archiver.log_ports import LedgerDraft, PublishedLog
 from archiver.ports import Clock, Progress, ShouldStop, Store
 from archiver.work.published_history import REMEDY, Head, PublishedHistory, head_at, head_sizes, newest_head
 from archiver.work.rebuild_archive import Folders
-from archiver.work.rebuild_leftovers import tidy
+from archiver.work.rebuild_leftovers import beyond, tidy
 
 _BATCH: Final = 500
 """Events of one transaction."""
@@ -32,10 +32,11 @@ class Rebuilt:
     """What was made (or would be), and what was not.
 
     ``events``: how many, which is the size of the head, with ``root`` (64 hex). ``warnings``: in words.
-    ``lost_heads``: sizes of heads that an event announces and that are not there, or not good. ``missing``: (ID,
-    path) of evidence whose folder is not in the archive; ``unknown``: folders in the archive that no event tells of;
-    ``set_aside``: what lay in the log folder beyond the head. ``listed``: False where the archive could not be
-    listed, so that nothing is known of the folders.
+    ``lost_heads``: sizes of heads that an event announces, or somebody vouched for, and that are not there, or not
+    good. ``missing``: (ID, path) of evidence whose folder is not in the archive; ``unknown``: folders in the archive
+    that no event tells of; ``set_aside``: what lay in the log folder beyond the head; ``beyond``: up to which event
+    tiles and entries go that lay there, 0 where none did. ``listed``: False where the archive could not be listed, so
+    that nothing is known of the folders.
     """
 
     events: int
@@ -50,12 +51,13 @@ class Rebuilt:
     missing: tuple[tuple[str, str], ...]
     unknown: tuple[str, ...]
     set_aside: tuple[str, ...]
+    beyond: int
     listed: bool
 
     @property
     def is_whole(self) -> bool:
         """True where all that the log tells of is there."""
-        return not self.lost_heads and not self.missing
+        return not self.lost_heads and not self.missing and not self.beyond
 
 
 @dataclass
@@ -123,6 +125,7 @@ class Rebuild:
         history.check(self._step)
         folders = Folders(self.store, self._stop)
         listed = folders.list(warnings.append)
+        left = beyond(self.published, head.size)
         seen = _Seen()
         if dry:
             for _, entry, _ in self._events(history, seen):
@@ -146,10 +149,11 @@ class Rebuild:
             anchors=seen.anchors,
             checkpoints=len(heads),
             warnings=tuple(warnings),
-            lost_heads=tuple(lost),
+            lost_heads=tuple(sorted({*lost, *left.heads})),
             missing=tuple(folders.missing) if listed else (),
             unknown=tuple(folders.unknown()) if listed else (),
             set_aside=tuple(aside),
+            beyond=left.events,
             listed=listed,
         )
 

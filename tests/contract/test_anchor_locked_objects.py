@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,10 @@ import rfc8785
 from botocore.exceptions import ClientError
 
 from archiver.adapters.aws.object_lock import LockedBucket
+from archiver.domain.log_records import UnreadHead
 from archiver.errors import AnchorError, AnchorForkedError
 from tests.support.anchoring import locked_bucket, now, prover, some_log
+from tests.support.hostile_http import Answer
 from tests.support.made_log import ORIGIN
 
 LOG = some_log(1300)
@@ -95,6 +98,49 @@ def test_other_things_in_the_bucket_are_no_heads(bucket, s3):
         s3.put_object(Bucket="locked-bucket", Key=KEY.replace("x001/234", name), Body=b"x")
     s3.put_object(Bucket="locked-bucket", Key="some/prefix/another.example/checkpoints/001", Body=b"x")
     assert list(bucket.heads()) == []
+
+
+def test_what_is_no_text_stops_nothing_else(bucket, s3):
+    """Locked for years, for whoever may write there."""
+    s3.put_object(Bucket="locked-bucket", Key=KEY.replace("x001/234", "x001/x000/x000/x000/x000/000"), Body=b"\xff\n")
+    anchored(bucket)
+    assert list(bucket.heads()) == [(10**15, "\ufffd\n"), (1234, NOTE)]
+
+
+def test_a_number_that_no_log_has_is_no_head(bucket, s3):
+    for name in ("x999/" * 6 + "999", "x001/" * 100 + "000"):
+        s3.put_object(Bucket="locked-bucket", Key=KEY.replace("x001/234", name), Body=b"x")
+    assert list(bucket.heads()) == []
+
+
+def listing(*sizes: int) -> bytes:
+    """What ListObjectVersions answers where there is one version of each of these heads."""
+    versions = "".join(
+        f"<Version><Key>{KEY.replace('x001/234', index(size))}</Key><VersionId>v</VersionId></Version>"
+        for size in sizes
+    )
+    return f"<ListVersionsResult><IsTruncated>false</IsTruncated>{versions}</ListVersionsResult>".encode()
+
+
+def test_what_cannot_be_read_is_told_and_stops_nothing_else(aws, hostile):
+    """As S3 refuses an object that was stored under a key of somebody's own (SSE-C)."""
+    access = replace(aws.access, endpoint_url=hostile.url, attempts=1)
+    refused = b"<Error><Code>InvalidRequest</Code><Message>stored using server side encryption</Message></Error>"
+    hostile.will(Answer(body=listing(1234, 1300)), Answer(400, refused), Answer(body=NOTE.encode()), Answer())
+    error, head = locked_bucket(access, "locked-bucket").heads()
+    assert head == (1234, NOTE)
+    assert isinstance(error, UnreadHead)
+    assert error.size == 1300
+    assert index(1300) in error.why
+    assert "InvalidRequest" in error.why
+
+
+def test_where_there_is_no_answer_the_others_are_not_asked_in_vain(aws, hostile):
+    access = replace(aws.access, endpoint_url=hostile.url, attempts=1)
+    hostile.will(Answer(body=listing(1234, 1300)), Answer(body=b"half", stated_length=4000))
+    with pytest.raises(AnchorError):
+        list(locked_bucket(access, "locked-bucket").heads())
+    assert len(hostile.requests) == 2
 
 
 def test_many_heads_come_by_size_and_not_by_name(bucket, s3):

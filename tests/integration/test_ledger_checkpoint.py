@@ -145,8 +145,12 @@ def test_another_key_is_brought_in_and_its_place_told(home: Home) -> None:
     place = home.root / "keys/second"
     ran = home.run("ledger", "rotate-key", "--to", place, status=0)
     assert f'signing_key = "{place}"' in ran.stdout
-    after = status(home)["key"]
+    told = home.run("status", "--json", status=0).json
+    assert told["ledger"]["key"] == before, "it is what the configuration says"
+    assert [one["standing"] for one in told["ledger"]["claimed_keys"]] == ["configured", "adopted"]
+    after = told["ledger"]["claimed_keys"][1]["key"]
     assert after != before
+    assert after in told["custody"]["trouble"]
     note = parse_note((home.archive / "log/checkpoint").read_bytes())
     assert [signed_by(note, parse_key(one)) for one in (before, after)] == [True, True]
     assert (home.archive / "log/vkeys").read_text() == f"{before}\n{after}\n"

@@ -14,6 +14,7 @@ import pytest
 
 from archiver.adapters.ledger.database import open_ledger
 from archiver.domain.custody_log import LedgerRebuilt
+from archiver.log.checkpoint import read_checkpoint
 from tests.support.cli import Home
 from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item, verified
 from tests.support.published import Rows, rows_of, tables_that_differ
@@ -101,6 +102,7 @@ def test_what_was_archived_after_the_last_head_is_told_and_taken_in_again(home, 
     shutil.rmtree(home.archive / "log")
     shutil.move(home.root / "log-before", home.archive / "log")
     lose(home.ledger)
+    (home.root / "custody-key.last-head").unlink()  # of a host that is gone, too
     rebuilt = home.run("ledger", "rebuild", status=0)
     folder = f"prod/{later.relative_to(home.tree)}"
     assert "folders that no event tells of; the next sync or import takes them in: 1" in rebuilt.stdout
@@ -109,6 +111,55 @@ def test_what_was_archived_after_the_last_head_is_told_and_taken_in_again(home, 
     assert {line["prefix"] for line in home.run("list", "--json").lines} == {
         f"{path.parent.relative_to(home.tree)}/" for path in home.tree.rglob("result_sign.json")
     }
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "rebuilt"])
+def test_events_of_heads_that_were_taken_away_are_told(home, key, dry):
+    """Of the newest two heads nothing is left but their tiles."""
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(key), status=0)
+    home.run("sync", status=0)
+    log = home.archive / "log"
+    kept = read_checkpoint((log / "checkpoint").read_bytes())[0].size
+    for _ in range(2):
+        home.deliver(key)
+        home.run("sync", status=0)
+    newest = read_checkpoint((log / "checkpoint").read_bytes())[0].size
+    lose(home.ledger)
+    (log / "checkpoint").unlink()
+    for path in (log / "checkpoints").iterdir():
+        if int(path.name) > kept:
+            path.unlink()
+    told = home.run("ledger", "rebuild", *dry, "--json", status=1).json
+    assert (told["size"], told["beyond"]) == (kept, {"first": kept, "last": newest - 1})
+    if not dry:
+        assert any("entries" in path for path in told["set_aside"])
+        lose(home.ledger)
+        (home.root / "custody-key.last-head").unlink(missing_ok=True)
+        assert home.run("ledger", "rebuild", "--json", status=0).json["beyond"] is None
+        return
+    said = home.run("ledger", "rebuild", status=1).stdout
+    assert f"NOT in the ledger: events {kept} to {newest - 1}" in said
+
+
+def test_a_proof_of_a_larger_head_is_told(home, key):
+    home.configure(home.folder_source())
+    proof = home.archive / "log/anchors/x001/234/timestamp-somebody.tsr"
+    proof.parent.mkdir(parents=True)
+    proof.write_bytes(b"proof")
+    lose(home.ledger)
+    assert home.run("ledger", "rebuild", "--json", status=1).json["lost_heads"] == [1234]
+
+
+def test_names_that_no_head_has_are_passed_over(home):
+    """A number that is larger than any log's, and what only looks like a number."""
+    home.configure()
+    heads = home.archive / "log/checkpoints"
+    for name in ("x000/001", "x999/" * 7 + "999", "0001", "٠٠٣"):
+        (heads / name).parent.mkdir(parents=True, exist_ok=True)
+        (heads / name).write_bytes(b"")
+    lose(home.ledger)
+    home.run("ledger", "rebuild", status=0)
 
 
 def test_evidence_that_is_gone_is_told(home, key):

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from archiver.log.lines import LARGEST
 from archiver.log.tiles import (
     Tile,
     bundle,
@@ -15,6 +16,8 @@ from archiver.log.tiles import (
     index_path,
     new_tiles,
     nodes_of,
+    number_of,
+    size_of,
     superseded,
     tile_path,
     tiles,
@@ -30,6 +33,24 @@ def test_paths_are_as_the_specification_writes_them():
     assert entries_path(1234067) == "tile/entries/x001/x234/067"
     assert entries_path(0, 255) == "tile/entries/000.p/255"
     assert checkpoint_path(70000) == "checkpoints/x070/000"
+
+
+@pytest.mark.parametrize("number", [0, 7, 999, 1000, 1234067, 10**18, LARGEST])
+def test_a_path_is_read_back_as_its_number(number):
+    assert number_of(index_path(number)) == number
+    assert size_of(checkpoint_path(number)) == number
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "7", "0007", "x000/001", "x001/x234", "001/234", "x001/234/", "٠٠١", "001\n", index_path(LARGEST + 1)]
+    + ["x999/" * count + "999" for count in (6, 7, 2000)],
+    ids=lambda path: path[:20],
+)
+def test_what_no_number_is_written_as_is_none(path):
+    assert number_of(path) is None
+    assert size_of(f"checkpoints/{path}") is None
+    assert size_of(f"anchors/{index_path(7)}") is None
 
 
 @pytest.mark.parametrize("width", [0, -1, 257])

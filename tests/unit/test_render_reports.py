@@ -17,7 +17,7 @@ from archiver.domain.custody import Actor
 from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged, Standing, Step, Summary
 from archiver.domain.evidence import Evidence, EvidenceState, FileRole, Origin
 from archiver.domain.keys import HeldKey, KeyProvenance, PublicKey
-from archiver.domain.log_records import LogState, StoredCheckpoint
+from archiver.domain.log_records import ClaimedKey, KeyStanding, LogState, LogTrust, StoredCheckpoint
 from archiver.domain.verdict import Check, CheckResult, Finding, Reason, Verdict
 from archiver.errors import LedgerError, UsageError
 from archiver.render import statements
@@ -84,7 +84,14 @@ def heading(text: str = HOSTILE, log: LogState | None = None) -> Heading:
 
 VKEY = "archive.example/log+c867fd8e+Ac2Xe7akWuUKbDefId+7J/KVvXm35t1buxhlGirgBNuI"
 NOTE = "archive.example/log\n7\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— archive.example/log yGf9jgAAAA==\n"
-LOG = LogState((HOSTILE, VKEY), 9, "e" * 64, StoredCheckpoint(7, NOTE), NOW)
+LOG = LogState(
+    trust=LogTrust((VKEY,)),
+    claimed=(ClaimedKey(HOSTILE, KeyStanding.NOT_CONFIGURED), ClaimedKey(VKEY, KeyStanding.CONFIGURED)),
+    size=9,
+    root="e" * 64,
+    head=StoredCheckpoint(7, NOTE),
+    head_at=NOW,
+)
 
 
 def written(renderer: Renderer, items: list[ItemDossier], head: Heading) -> str:
@@ -162,22 +169,61 @@ def test_html_holds_every_part(page: str) -> None:
 
 
 def test_a_log_without_a_head_or_with_an_unreadable_tree_says_so() -> None:
-    bare = LogState((), 3, None, None, None)
+    bare = LogState(LogTrust((), f"KMS is away {HOSTILE}"), (), 3, None, None, None)
     text = _Page(written(HtmlReport(), [an_item("x")], heading("x", bare))).text
     assert "none was signed yet" in text
     assert "archiver ledger verify" in text
+    assert "could NOT be compared with the configured one" in text
     report = json.loads(written(JsonReport(), [an_item("x")], heading("x", bare)))
-    assert report["log"] == {"origin": None, "keys": [], "size": 3, "root": None, "checkpoint": None}
+    assert report["log"] == {
+        "origin": None,
+        "keys": [],
+        "keys_not_asked": f"KMS is away {HOSTILE}",
+        "ledger_keys": [],
+        "size": 3,
+        "root": None,
+        "checkpoint": None,
+    }
+
+
+def test_a_key_that_is_not_the_configured_one_is_marked() -> None:
+    text = _Page(written(HtmlReport(), [an_item("x")], heading("x", LOG))).text
+    assert "The ledger names a key of the log that is NOT the configured key" in text
+    assert statements.KEYS[KeyStanding.NOT_CONFIGURED] in text
+    good = replace(LOG, claimed=LOG.claimed[1:])
+    assert "NOT the configured key" not in _Page(written(HtmlReport(), [an_item("x")], heading("x", good))).text
+
+
+def test_a_head_is_called_verified_only_where_it_is() -> None:
+    def shown(log: LogState) -> str:
+        return _Page(written(HtmlReport(), [an_item("x")], heading("x", log))).text
+
+    verified = "verified: signed with the configured key"
+    assert verified in shown(LOG)
+    bad = replace(LOG, head_trouble="nobody signed it")
+    assert "The checkpoint below is NOT verified: nobody signed it" in shown(bad)
+    assert verified not in shown(bad)
 
 
 def test_json_holds_the_logs_keys_and_newest_head() -> None:
     log = json.loads(written(JsonReport(), [an_item("x")], heading("x", LOG)))["log"]
     assert log == {
         "origin": "archive.example/log",
-        "keys": [HOSTILE, VKEY],
+        "keys": [VKEY],
+        "keys_not_asked": None,
+        "ledger_keys": [
+            {"key": HOSTILE, "standing": "not_configured"},
+            {"key": VKEY, "standing": "configured"},
+        ],
         "size": 9,
         "root": "e" * 64,
-        "checkpoint": {"size": 7, "at": "2026-01-10T12:00:00Z", "note": NOTE},
+        "checkpoint": {
+            "size": 7,
+            "at": "2026-01-10T12:00:00Z",
+            "note": NOTE,
+            "verified": True,
+            "trouble": None,
+        },
     }
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,20 +19,19 @@ from typing import Any, Final, Literal
 from archiver.adapters.aws.errors import Doing, error_code, translated
 from archiver.adapters.aws.session import AwsAccess
 from archiver.domain.custody_log import CheckpointAnchored
-from archiver.domain.log_records import Anchor
+from archiver.domain.log_records import Anchor, UnreadHead
 from archiver.domain.paths import safe_segment
 from archiver.domain.text import printable
 from archiver.domain.times import format_time, parse_time
 from archiver.errors import AnchorError, AnchorForkedError, ObjectChangedError, SourceError
 from archiver.log.anchors import OBJECT_LOCK, disagreement, file_name, proof_path
 from archiver.log.note import NOTE_BYTES
-from archiver.log.tiles import index_path
+from archiver.log.tiles import index_path, number_of
 from archiver.log_ports import Known
 from archiver.ports import Clock
 
 Mode = Literal["governance", "compliance"]
 
-_INDEX: Final = re.compile(r"(?:x[0-9]{3}/)*[0-9]{3}", re.ASCII)
 _RECEIPT_FIELDS: Final = frozenset(
     {"bucket", "etag", "key", "last_modified", "mode", "request_ids", "retain_until", "sha256", "version_id"}
 )
@@ -132,24 +130,27 @@ class LockedBucket:
             return printable(str(error))
         return disagreement(anchor, told)
 
-    def heads(self, known: Known = lambda _size: None) -> Iterator[tuple[int, str]]:
+    def heads(self, known: Known = lambda _size: None) -> Iterator[tuple[int, str] | UnreadHead]:
         """Every version of every checkpoint, those under a delete marker too, largest first.
 
-        Left out are those that S3 lists with the MD5 of what is known, as it does where it encrypts without KMS.
+        What S3 answers with an error is told in its place; what is no text comes as one that no key signed. Left out
+        are those that S3 lists with the MD5 of what is known, as it does where it encrypts without KMS.
         """
         found: list[tuple[int, str, str]] = []
         with _as_anchor_errors():
             for version in self._versions():
                 size = self._size(version["Key"])
-                if size is not None and version.get("ETag") != _etag(known(size)):
+                if size is not None and not _is_known(version, known(size)):
                     found.append((size, version["Key"], version["VersionId"]))
         for size, key, version_id in sorted(found, key=lambda one: one[0], reverse=True):
-            with _as_anchor_errors():
-                data = self._get(key, version_id).body
             try:
-                yield size, data.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise AnchorError(f"{self._shown(key)} is no checkpoint: not UTF-8") from error
+                data = self._get(key, version_id).body
+            except SourceError as error:
+                if not error_code(error):  # no answer: the others would get none, either
+                    raise AnchorError(str(error), error.remedy) from error
+                yield UnreadHead(size, str(error))
+            else:
+                yield size, data.decode("utf-8", "replace")
 
     def probe(self) -> str:
         if not self._has_object_lock():
@@ -258,10 +259,7 @@ class LockedBucket:
     def _size(self, key: str) -> int | None:
         """The size of the checkpoint that lies at *key*, None for anything else."""
         index = key.removeprefix(self._folder)
-        if _INDEX.fullmatch(index) is None:
-            return None
-        size = int(index.replace("x", "").replace("/", ""))
-        return size if index_path(size) == index else None
+        return number_of(index)
 
     def _doing(self, what: str, permission: str, key: str = "") -> Doing:
         place = f"arn:aws:s3:::{self._bucket}" + ("/*" if key else "")
@@ -285,11 +283,12 @@ def _canonical(told: Mapping[str, object]) -> bytes:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8")
 
 
-def _etag(note: str | None) -> str | None:
-    """What S3 calls an object that holds *note*; no more than that: heads are compared by root."""
+def _is_known(version: Mapping[str, Any], note: str | None) -> bool:
+    """True where S3 lists *version* as an object that holds *note*; no more than that: heads are compared by root."""
     if note is None:
-        return None
-    return f'"{hashlib.md5(note.encode("utf-8"), usedforsecurity=False).hexdigest()}"'
+        return False
+    digest = hashlib.md5(note.encode("utf-8"), usedforsecurity=False).hexdigest()
+    return bool(version.get("ETag") == f'"{digest}"')
 
 
 def _request_id(answer: Mapping[str, Any]) -> str:

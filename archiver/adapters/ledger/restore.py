@@ -29,9 +29,10 @@ from archiver.adapters.ledger.upgrade import make_empty, make_file, make_folder
 from archiver.domain.custody import Actor, Entry, KeyHarvested
 from archiver.domain.log_records import StoredCheckpoint
 from archiver.errors import LedgerError, UsageError
+from archiver.log.names import LOCK
 from archiver.log.tree import Frontier, Node
 
-_JOBS: Final = ("daemon", "checkpoint")
+_JOBS: Final = ("daemon", LOCK)
 """Whoever does these works on a ledger; one that was removed under them is none."""
 
 _UPGRADE: Final = "upgrade"
