@@ -96,6 +96,14 @@ class LedgerError(ArchiverError):
     """The ledger could not be reached, or refused what was asked of it."""
 
 
+class RowUnreadableError(LedgerError):
+    """One row holds what was never written there. ``number``: its own, None where that is none."""
+
+    def __init__(self, message: str, remedy: str, number: int | None) -> None:
+        super().__init__(message, remedy)
+        self.number = number
+
+
 class LedgerAlteredError(LedgerError):
     """Ledger or published log are not what the log's signed heads say they are."""
 

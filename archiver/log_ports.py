@@ -49,8 +49,8 @@ class CustodyLog(Protocol):
         """Every number from *start* up to *end*, whether its rows are there or not; flat memory."""
         ...
 
-    def strays(self) -> Sequence[int]:
-        """Numbers of events or of tree rows that no log has: below 0."""
+    def strays(self) -> Sequence[tuple[str, int]]:
+        """(table, number) of events and tree rows that no log has, below 0, and of heads of no leaves, below 1."""
         ...
 
     def of_kind(self, kind: str, start: int = 0) -> Iterator[tuple[int, str]]:
@@ -62,7 +62,10 @@ class CustodyLog(Protocol):
         ...
 
     def checkpoints(self, after: int = -1) -> Iterator[StoredCheckpoint]:
-        """The signed heads of more than *after* leaves, smallest first."""
+        """The signed heads of more than *after* leaves, smallest first.
+
+        Raises RowUnreadableError at a row that cannot be read: the next ones come when asked for after that.
+        """
         ...
 
     def latest_checkpoint(self) -> StoredCheckpoint | None:
@@ -154,7 +157,10 @@ class PublishedLog(Protocol):
         ...
 
     def files(self, folder: str = "") -> Iterator[str]:
-        """Paths of everything that is no folder below *folder*, sorted within each folder. Raises MediumError."""
+        """Paths of everything that is no folder below *folder*, sorted within each folder. Raises MediumError.
+
+        A folder that is nested deeper than any of a log's comes as what is no folder: nobody looks into it.
+        """
         ...
 
 

@@ -63,25 +63,25 @@ def _lost(settings: Settings) -> Problem | None:
 
 def log_verifier(app: App, keys: Sequence[str] = (), *, online: bool = True) -> LogVerifier:
     """The use case. *keys*: verifier keys to trust besides the configured ones; AWS KMS is asked only *online*."""
-    trusted, distrust = _trusted(app, online)
+    own, distrust = _own_key(app, online)
     return LogVerifier(
         app.ledger,
         app.published,
-        list(dict.fromkeys([*trusted, *keys])),
+        list(dict.fromkeys([*app.settings.custody.trusted_keys, *keys])),
         app.anchorers(),
         utc_now,
         app.progress,
         app.stop.is_set,
+        own,
         distrust,
     )
 
 
-def _trusted(app: App, online: bool) -> tuple[Sequence[str], str]:
-    """What the configuration vouches for; or why it names no key, and its own is not to be had."""
-    custody = app.settings.custody
-    if custody.is_kms and not online:
-        return custody.trusted_keys, "the log's key is in AWS KMS, which is not asked offline"
+def _own_key(app: App, online: bool) -> tuple[str | None, str]:
+    """The verifier key of the configured signer; or None and why it is not to be had."""
+    if app.settings.custody.is_kms and not online:
+        return None, "the log's key is in AWS KMS, which is not asked offline"
     try:
-        return app.trusted_keys(), ""
+        return app.signer().key, ""
     except SigningError as error:
-        return (), str(error)
+        return None, str(error)

@@ -52,11 +52,17 @@ def command(cli: Cli, keys: Sequence[str], offline: bool, as_json: bool) -> int:
     except LedgerLostError as error:
         return _lost(error.problem, error.remedy, as_json)
     cli.catch_signals()
+    told: list[Problem] = []
     try:
-        report = log_verifier(app, trusted, online=not offline).run(not offline, _tell(as_json))
-    except StoppedError:
-        note(INTERRUPTED)
-        return EXIT_INTERRUPTED
+        verifier = log_verifier(app, trusted, online=not offline)
+        report = verifier.run(not offline, told.append if as_json else _tell)
+    except BaseException as error:
+        for problem in told:  # there is no report to hold them
+            note(_line(problem))
+        if isinstance(error, StoppedError):
+            note(INTERRUPTED)
+            return EXIT_INTERRUPTED
+        raise
     finally:
         app.close()
     if as_json:
@@ -79,12 +85,12 @@ def _key(text: str) -> str:
     return text.strip()
 
 
-def _tell(as_json: bool) -> Any:
-    def tell(problem: Problem) -> None:
-        if not as_json:
-            say(f"{problem.kind:24}{_where(problem):32}  {problem.detail}")
+def _tell(problem: Problem) -> None:
+    say(_line(problem))
 
-    return tell
+
+def _line(problem: Problem) -> str:
+    return f"{problem.kind:24}{_where(problem):32}  {problem.detail}"
 
 
 def _where(problem: Problem) -> str:
@@ -98,7 +104,7 @@ def _lost(problem: Problem, remedy: str, as_json: bool) -> int:
     if as_json:
         print_json(_fields(nothing_but(problem)))
     else:
-        _tell(as_json)(problem)
+        _tell(problem)
     note(f"archiver: {remedy}")
     return EXIT_INTEGRITY
 

@@ -59,7 +59,7 @@ def alert_of(report: LogReport) -> Alert:
 
 def _digest(problems: Sequence[Problem]) -> str:
     places = sorted({f"{problem.kind}\0{problem.seq}\0{problem.table}" for problem in problems})
-    return hashlib.sha256("\1".join(places).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256("\1".join(places).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _where(problem: Problem) -> str:

@@ -17,20 +17,21 @@ from typing import Any, Final
 from archiver.domain.text import printable
 from archiver.errors import BusyError, LedgerError, MediumError, StoppedError
 from archiver.log.checkpoint import Checkpoint
-from archiver.log.tiles import checkpoint_path, index_path
+from archiver.log.tiles import checkpoint_path
 from archiver.log_ports import Anchorer, PublishedLog, RowCheck, Tell
 from archiver.ports import Clock, Ledger, Progress, ShouldStop
 from archiver.work.log_verify_anchors import AnchorCheck
 from archiver.work.log_verify_files import ANCHORS, BODIES, UNFINISHED, BodyCheck, Paths, check_added
 from archiver.work.log_verify_heads import HeadCheck
 from archiver.work.log_verify_keys import VKEYS, LogKeys, keys_of
-from archiver.work.log_verify_report import Findings, LogReport
-from archiver.work.log_verify_rows import FOLDER, NEWEST, Heads
+from archiver.work.log_verify_newest import NewestCheck
+from archiver.work.log_verify_report import Findings, LogReport, is_in_the_way
+from archiver.work.log_verify_rows import FOLDER, NEWEST, TABLE, Heads
 from archiver.work.log_verify_tiles import PublishedTiles
 from archiver.work.log_verify_tree import RootAt, TreeCheck
 
 LOCK: Final = "checkpoint"
-"""Held meanwhile, so that no checkpoint is half made when it is looked at."""
+"""Held while the published log is looked at, so that no checkpoint is half made when it is looked at."""
 
 LOCK_SECONDS: Final = 60.0
 """How long somebody who makes a checkpoint is waited for."""
@@ -54,9 +55,8 @@ _NOTHING: Final[dict[str, Any]] = {
 
 @dataclass
 class LogVerifier:
-    """The use case. ``trusted``: verifier keys that the world outside vouches for, the configured signer's too.
-
-    ``distrust``: why there are none, where there are none.
+    """The use case. ``configured``: the signer's own verifier key, which the log's newest must be; None where it
+    cannot be had, and ``distrust`` says why. ``trusted``: other keys that the world outside vouches for.
     """
 
     ledger: Ledger
@@ -66,7 +66,8 @@ class LogVerifier:
     clock: Clock
     progress: Progress
     should_stop: ShouldStop
-    distrust: str = ""
+    configured: str | None = None
+    distrust: str = "no signing key is configured"
 
     def run(self, online: bool, tell: Tell = lambda _problem: None) -> LogReport:
         """Verifies everything; *tell* hears of each problem at once. *online*: those who anchor are asked, too.
@@ -76,8 +77,7 @@ class LogVerifier:
         began = time.monotonic()
         findings = Findings(tell)
         self.progress.begin("ledger verify")
-        with self._undisturbed(findings) as published:
-            counts = self._all(published, online, findings)
+        counts = self._all(online, findings)
         return LogReport(
             problems=tuple(findings.problems),
             problem_count=findings.count,
@@ -88,22 +88,27 @@ class LogVerifier:
             **counts,
         )
 
-    def _all(self, published: PublishedLog | None, online: bool, findings: Findings) -> dict[str, Any]:
+    def _all(self, online: bool, findings: Findings) -> dict[str, Any]:
         """Everything; answers what the report counts."""
-        self._guards(findings)
-        walk = _Walk(self, published, findings)
-        try:
-            size = self.ledger.log.size()  # after the heads were read, which others may go on making
-        except LedgerError as error:
-            if not findings.failed:
-                raise
-            findings.unread(error)  # a table is gone, and has been told of
-            return _NOTHING
         with ExitStack() as stack:
-            rows = self._row_check(stack, size, findings)
-            root = walk.run(size)
-            anchors = walk.anchors(online)
-            walk.added()
+            with self._undisturbed(findings) as published:
+                with findings.section("guards"):
+                    self._guards(findings)
+                walk = _Walk(self, published, findings)
+                try:
+                    size = self.ledger.log.size()  # after the heads were read, which others may go on making
+                except LedgerError as error:
+                    if not findings.failed:
+                        raise
+                    findings.unread(error)  # a table is gone, and has been told of
+                    return _NOTHING
+                stack.enter_context(findings.section("rows"))
+                rows = self._row_check(stack, size, findings)
+                root = walk.run(size)
+                anchors = walk.anchors()
+                walk.added()
+            if online:  # nobody waits for the lock while others are asked
+                anchors.ask(walk.tree.size, self.should_stop)
             looked_at = self._finish(rows, findings)
         return {
             "size": walk.tree.size,
@@ -127,7 +132,10 @@ class LogVerifier:
             try:
                 next(self.published.files(), None)
             except MediumError as error:
-                findings.unread(error, self.published.url)
+                if is_in_the_way(error):
+                    findings.add("published_altered", str(error), None, "log")
+                else:
+                    findings.unread(error, self.published.url)
                 yield None
                 return
             yield self.published
@@ -147,25 +155,25 @@ class LogVerifier:
                 return True
 
     def _row_check(self, stack: ExitStack, size: int, findings: Findings) -> RowCheck | None:
-        try:
+        with findings.section("rows"):
             return stack.enter_context(self.ledger.log.check_rows(size))
-        except LedgerError as error:
-            findings.unread(error)
-            return None
+        return None
 
     def _finish(self, rows: RowCheck | None, findings: Findings) -> int:
-        try:
+        with findings.section("rows"):
             return rows.finish(findings) if rows is not None else 0
-        except LedgerError as error:
-            findings.unread(error)
-            return 0
+        return 0
 
     def _guards(self, findings: Findings) -> None:
         try:
             for problem in self.ledger.log.guards():
                 findings(problem)
-            for seq in self.ledger.log.strays():
-                findings.add("event_added", f"event {seq}: no log has a number below 0", seq)
+            for table, number in self.ledger.log.strays():
+                if table == TABLE:
+                    detail = f"{table} has a row for {number} leaves, and no checkpoint is of fewer than 1"
+                    findings.add("checkpoint_added", detail, number - 1, table)
+                else:
+                    findings.add("event_added", f"event {number}: no log has a number below 0", number)
         except LedgerError as error:
             findings.unread(error)
 
@@ -180,15 +188,15 @@ class _Walk:
         self._paths = Paths()
         self._published = published
         self._unfinished = self._is_unfinished()
-        self.keys: LogKeys = keys_of(self._log, published, verifier.trusted, findings)
-        rows = Heads(self._log, published, findings)
-        try:
+        self.keys = LogKeys((), ())
+        with findings.section("keys"):
+            self.keys = keys_of(self._log, published, verifier.trusted, verifier.configured, findings)
+        self._heads = rows = Heads(self._log, published, findings)
+        self._head: Checkpoint | None = None
+        with findings.section("heads"):
             rows.gather()
-        except MediumError as error:
-            findings.unread(error, FOLDER)
-        self._heads = rows
-        newest = rows.newest(self.keys)
-        self._head: Checkpoint | None = newest[0] if newest else None
+            newest = rows.newest(self.keys)
+            self._head = newest[0] if newest else None
         if published is not None and self._head is not None and next(published.files(), None) is None:
             detail = f"nothing is there, though a head of {self._head.size} leaves was signed and published"
             findings.add("published_missing", f"{published.url}: {detail}", None, "log")
@@ -201,40 +209,79 @@ class _Walk:
     def run(self, size: int) -> bytes | None:
         """Walks over all events; the root of the tree, None where it is not known. Raises StoppedError."""
         if self._published is not None:
-            try:
-                most = size if self._unfinished else 0
-                self._tiles.list(self._published.files(_TILES), self._heads.sizes, most)
-            except MediumError as error:
-                self._findings.unread(error, _TILES)
-            self._prove()
+            with self._findings.section("published files"):
+                self._take_stock(self._published, size)
+        if self._walk(size):
+            with self._findings.section("heads"):
+                self.heads.finish(self.tree.size)
+                self._check_newest()
+            with self._findings.section("published files"):
+                self._tiles.finish(self.heads.announced)
+        with self._findings.section("keys"):
+            self._judge_keys()
+        return self.tree.root()
+
+    def _take_stock(self, published: PublishedLog, size: int) -> None:
         try:
-            self.tree.run(self._log.entries(0, size), self._verifier.progress, self._verifier.should_stop)
-        except LedgerError as error:
-            self._findings.unread(error, "custody_events")
-        else:
+            most = size if self._unfinished else 0
+            self._tiles.list(published.files(_TILES), self._heads.sizes, most)
+        except MediumError as error:
+            self._findings.blocked(error, _TILES)
+        self._prove()
+
+    def _walk(self, size: int) -> bool:
+        """True if the walk came to its end."""
+        with self._findings.section("events"):
+            try:
+                self.tree.run(self._log.entries(0, size), self._verifier.progress, self._verifier.should_stop)
+            except LedgerError as error:
+                self._findings.unread(error, "custody_events")
+                return False
             if self.tree.far:
                 detail = f"event {size - 1}: a number far beyond the log's {self.tree.size} events"
                 self._findings.add("event_added", detail, size - 1)
-            self.heads.finish(self.tree.size)
-        self._tiles.finish(self.heads.announced)
-        if self.keys.trusted:
-            self.keys.judge(self._findings)
+            return True
+        return False
+
+    def _check_newest(self) -> None:
+        if self._published is not None:
+            NewestCheck(
+                self._log,
+                self._published,
+                self._verifier.anchorers,
+                self._heads,
+                self.keys,
+                self.heads,
+                self._unfinished,
+                self._findings,
+            ).run(self.tree.size)
+
+    def _judge_keys(self) -> None:
+        keys, findings = self.keys, self._findings
+        if keys.configured is None and not keys.trusted:
+            findings.unasked(f"who signed the log was not checked: {self._verifier.distrust}")
         else:
-            why = self._verifier.distrust or "no verifier key is configured or trusted"
-            self._findings.unasked(f"who signed the log was not checked: {why}")
-        self.keys.check_list(self._head.size if self._head else 0, self._findings)
-        if self._published is not None and self._head is not None and self.keys.listed is None:
-            self._findings.add("published_missing", f"{VKEYS}: the list of the log's keys is not there", None, VKEYS)
-        return self.tree.root()
+            if keys.configured is None:
+                findings.notes.append(
+                    "the log's newest key was held against those that are trusted, not against the configured one: "
+                    f"{self._verifier.distrust}"
+                )
+            keys.judge(bool(self._heads.sizes), findings)
+        keys.check_list(self._head.size if self._head else 0, findings)
+        if self._published is not None and self._head is not None and not keys.is_listed:
+            findings.add("published_missing", f"{VKEYS}: the list of the log's keys is not there", None, VKEYS)
 
     def leaves(self, first: int, leaves: Sequence[bytes | None], joined: bytes) -> None:
         """See ``log_verify_tree.Watcher``."""
-        self.heads.leaves(first, leaves, joined)
-        self._bodies.leaves(first, leaves, joined)
+        with self._findings.section("heads"):
+            self.heads.leaves(first, leaves, joined)
+        with self._findings.section("published files"):
+            self._bodies.leaves(first, leaves, joined)
 
     def judge(self, first: int, last: int, root_at: RootAt, rewritten: int | None) -> None:
         """See ``log_verify_tree.Watcher``."""
-        self.heads.judge(first, last, root_at, rewritten)
+        with self._findings.section("heads"):
+            self.heads.judge(first, last, root_at, rewritten)
 
     def _prove(self) -> None:
         """Finds the largest head to which the published tiles lead: what lies below is proven."""
@@ -250,13 +297,12 @@ class _Walk:
             else:
                 high = middle
 
-    def anchors(self, online: bool) -> AnchorCheck:
+    def anchors(self) -> AnchorCheck:
         """Looks at what others vouch for. Raises StoppedError."""
         verifier = self._verifier
         check = AnchorCheck(self._log, self._published, verifier.anchorers, self.keys, self._note_at, self._findings)
-        check.run(self._paths, verifier.clock(), verifier.should_stop)
-        if online:
-            check.ask(self.tree.size, verifier.should_stop)
+        with self._findings.section("anchors"):
+            check.run(self._paths, verifier.clock(), verifier.should_stop)
         return check
 
     def _note_at(self, size: int) -> str | None:
@@ -270,8 +316,6 @@ class _Walk:
             return
         newest = self._head.size if self._head else 0
         behind = newest > self.tree.size
-        # whoever anchors publishes the proof first, and records it then
-        fresh = f"{ANCHORS}/{index_path(newest)}/"
 
         def accounted(path: str) -> bool:
             folder = path.partition("/")[0]
@@ -280,14 +324,13 @@ class _Walk:
                 or path in (NEWEST, VKEYS, UNFINISHED)
                 or path in self._paths
                 or path in self._bodies.paths
-                or path.startswith(fresh)
                 or (behind and folder in (ANCHORS, BODIES))  # of events that this ledger has not
             )
 
-        try:
+        with self._findings.section("added files"):
+            for anchorer in self._verifier.anchorers:  # who publishes the proof first, and records it then
+                self._paths.add(anchorer.path(newest))
             check_added(self._published, accounted, self._findings)
-        except MediumError as error:
-            self._findings.unread(error, self._published.url)
 
     def _is_unfinished(self) -> bool:
         """True where a run left word that it did not end, or where nobody can tell."""

@@ -52,8 +52,9 @@ class AnchorCheck:
                 if should_stop():
                     raise StoppedError("stopped before the anchors were verified")
                 self.checked += 1
-                paths.add(anchor.path)
-                self._check(anchor)
+                with self._findings.section(_TABLE):
+                    paths.add(anchor.path)
+                    self._check(anchor)
             for late in expired(self._log.anchors(), now):
                 detail = (
                     f"the time stamp of {printable(late.name)} on the head of {late.size} leaves proves nothing "
@@ -106,21 +107,22 @@ class AnchorCheck:
         return proof
 
     def ask(self, size: int, should_stop: ShouldStop) -> None:
-        """Asks everyone which heads they hold, and holds these against the ledger's *size* leaves.
+        """Asks everyone which heads they hold, and holds these against the ledger, whose *size* leaves were walked.
 
-        Raises StoppedError.
+        Nothing is locked meanwhile, so newer heads may come to be. Raises StoppedError.
         """
         for anchorer in self._anchorers.values():
             if anchorer.retired:
                 continue
             who = _shown(anchorer.method, anchorer.name)
-            try:
-                for held, note in self._held(anchorer, should_stop):
-                    self._compare(who, held, note, size)
-            except AnchorError as error:
-                self._findings.unasked(f"{who} was not asked: {error}")
-            except LedgerError as error:
-                self._findings.unread(error, "merkle_nodes")
+            with self._findings.section(_TABLE):
+                try:
+                    for held, note in self._held(anchorer, should_stop):
+                        self._compare(who, held, note, size)
+                except AnchorError as error:
+                    self._findings.unasked(f"{who} was not asked: {error}")
+                except LedgerError as error:
+                    self._findings.unread(error, "merkle_nodes")
 
     def _held(self, anchorer: Anchorer, should_stop: ShouldStop) -> Iterator[tuple[int, str]]:
         """The heads that *anchorer* holds; what of it cannot be read is told, the first ones in words."""
@@ -142,12 +144,19 @@ class AnchorCheck:
         if isinstance(head, str) or self._keys.signer(head[1]) is None:
             why = head if isinstance(head, str) else "it is not signed with any key of the log"
             self._findings.notes.append(f"a checkpoint of {size} leaves that {who} holds says nothing: {why}")
-        elif size > ours:
+        elif size > ours and not self._is_grown(size, head[0].root):
             detail = f"{who} holds a signed checkpoint of {size} leaves, and the ledger has {ours} events"
             self._findings.add("ledger_behind", detail, ours, _TABLE)
         elif root_of(size, self._log.hashes) != head[0].root:
             detail = f"{who} holds another signed checkpoint of {size} leaves than the ledger's tree leads to"
             self._findings.add("checkpoint_inconsistent", detail, size - 1, _TABLE)
+
+    def _is_grown(self, size: int, root: bytes) -> bool:
+        """True if the ledger has *size* leaves by now, and they lead to *root*."""
+        try:
+            return self._log.size() >= size and root_of(size, self._log.hashes) == root
+        except LedgerError:  # numbers are missing before the last one: nobody recorded these
+            return False
 
 
 def _shown(method: str, name: str) -> str:

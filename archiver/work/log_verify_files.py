@@ -43,7 +43,7 @@ class Paths:
 
 
 def _digest(path: str) -> int:
-    return int.from_bytes(hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()[:8], "big")
+    return int.from_bytes(hashlib.sha256(path.encode("utf-8", "surrogatepass")).digest()[:8], "big")
 
 
 class BodyCheck:

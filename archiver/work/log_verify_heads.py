@@ -17,7 +17,7 @@ from archiver.log.tiles import checkpoint_path
 from archiver.log.tree import EMPTY_ROOT
 from archiver.work.log_verify_keys import LogKeys
 from archiver.work.log_verify_report import Findings
-from archiver.work.log_verify_rows import NEWEST, TABLE, Heads, read
+from archiver.work.log_verify_rows import TABLE, Heads, read
 from archiver.work.log_verify_tree import RootAt
 
 _MARK: Final = f'"kind":"{CheckpointBegun.kind}"'.encode("ascii")
@@ -42,18 +42,23 @@ class _Place:
 
 
 class HeadCheck:
-    """Watches the tree as it is walked. ``unfinished``: a run began a checkpoint and did not end it."""
+    """Watches the tree as it is walked. ``unfinished``: a run began a checkpoint and did not end it.
+
+    ``newest``: the largest head that is good, and ``newest_data``, its bytes; ``vanished``: size of the last one that
+    was announced and is nowhere.
+    """
 
     def __init__(self, heads: Heads, keys: LogKeys, unfinished: bool, findings: Findings) -> None:
         self.checked = 0
         self.newest: Checkpoint | None = None
+        self.newest_data = b""
+        self.vanished = -1
         self._heads = heads
         self._keys = keys
         self._unfinished = unfinished
         self._findings = findings
         self.announced: array[int] = array("q")
         self._announced: dict[int, _Announced | None] = {}
-        self._vanished = -1
         self._chain: list[tuple[int, bytes | None]] = [(0, EMPTY_ROOT)]
         self._covered = 0
         self._consistent = 0
@@ -137,12 +142,12 @@ class HeadCheck:
 
     def _good(self, size: int, good: Sequence[_Place], root: bytes | None) -> None:
         """Heads that are well signed: do they fit the tree, and each other?"""
-        heads = [place.head for place in good if place.head is not None]
         wrong = [place for place in good if root is not None and place.head is not None and place.head.root != root]
         if len(wrong) < len(good):
             self._close_parting()
             self._consistent = size
-            self.newest = heads[0] if heads[0].root == root or root is None else heads[-1]
+            right = next(place for place in good if place not in wrong)
+            self.newest, self.newest_data = right.head, right.data
             for place in wrong:
                 self._add(
                     "checkpoint_inconsistent", self._parting(size, place.where), self._consistent + 1, place.where
@@ -181,13 +186,17 @@ class HeadCheck:
         last = self._unfinished and not any(larger > size for larger in self._heads.sizes[-1:])
         path = checkpoint_path(size)
         if not held and not last and not self._is_abandoned(size):
-            self._vanished = size
+            self.vanished = size
             detail = f"the checkpoint of {size} leaves was announced, and is nowhere"
             self._add("checkpoint_missing", detail, size, path)
         elif held and TABLE not in held and self._heads.by_table and size not in self._heads.unread:
             self._add("checkpoint_missing", f"{TABLE} has no row for the checkpoint of {size} leaves", size, TABLE)
-        elif held and path not in held and self._heads.published is not None and not last:
+        elif held and path not in held and self._is_published(path) and not last:
             self._add("checkpoint_missing", f"{path}, the checkpoint of {size} leaves, is not there", size, path)
+
+    def _is_published(self, path: str) -> bool:
+        """True where a file at *path* could be seen, if it was there."""
+        return self._heads.published is not None and path not in self._heads.troubled
 
     def _is_abandoned(self, size: int) -> bool:
         """True where the key was lost before the head was signed: the next one covers a key that is unvouched."""
@@ -218,7 +227,7 @@ class HeadCheck:
     # ----------------------------------------------------------------------------- once it is walked
 
     def finish(self, walked: int) -> None:
-        """Judges what lies behind the ledger's *walked* events, and the file of the newest head."""
+        """Judges what lies behind the ledger's *walked* events."""
         self._close_parting()
         sizes = self._heads.sizes
         behind: list[tuple[int, str]] = []
@@ -226,7 +235,7 @@ class HeadCheck:
             for place in self._places(size):
                 if place.head is not None:
                     behind.append((size, place.where))
-                    self.newest = place.head
+                    self.newest, self.newest_data = place.head, place.data
                 else:
                     detail = f"the checkpoint of {size} leaves in {place.where}: {place.wrong}"
                     self._add("checkpoint_added", detail, size, place.where)
@@ -234,43 +243,6 @@ class HeadCheck:
             size, where = behind[-1]
             detail = f"the ledger has {walked} events, and the signed checkpoint in {where} is of {size} leaves"
             self._findings.add("ledger_behind", detail, walked, where)
-        if self._heads.published is not None:
-            self._check_newest(walked)
-
-    def _check_newest(self, walked: int) -> None:
-        data = self._heads.file(NEWEST)
-        if data is None:
-            if self.newest is not None and not self._unfinished:
-                detail = f"the file of the newest head, which is of {self.newest.size} leaves, is not there"
-                self._findings.add("checkpoint_missing", detail, None, NEWEST)
-            return
-        head = read(data, None)
-        if isinstance(head, str):
-            self._findings.add("checkpoint_altered", head, None, NEWEST)
-            return
-        signed = self._keys.signer(head[1])
-        newest = self.newest
-        if signed is None:
-            self._findings.add("checkpoint_altered", "it is not signed with any key of the log", None, NEWEST)
-        elif newest is None or head[0].size > newest.size:
-            self._tell_larger(head[0].size, walked)
-        elif head[0].size < newest.size:
-            if not self._unfinished:
-                detail = f"it is the head of {head[0].size} leaves, and the newest one is of {newest.size}"
-                self._findings.add("checkpoint_altered", detail, head[0].size, NEWEST)
-        elif head[0] != newest:
-            self._findings.add(
-                "checkpoint_inconsistent", f"it is another head of {newest.size} leaves", newest.size - 1, NEWEST
-            )
-
-    def _tell_larger(self, size: int, walked: int) -> None:
-        """The file of the newest head is larger than every other."""
-        if size > walked:
-            detail = f"the ledger has {walked} events, and the newest published head is of {size} leaves"
-            self._findings.add("ledger_behind", detail, walked, NEWEST)
-        elif size != self._vanished:
-            detail = f"the checkpoint of {size} leaves is in the file of the newest head, and nowhere else"
-            self._add("checkpoint_missing", detail, size, NEWEST)
 
 
 def _announcement(leaf: bytes) -> _Announced | None:
@@ -281,4 +253,5 @@ def _announcement(leaf: bytes) -> _Announced | None:
         return None
     if not isinstance(said, dict) or said.get("kind") != CheckpointBegun.kind:
         return None
-    return _Announced(said.get("previous_size", -1), str(said.get("previous_root")))
+    size = said.get("previous_size")
+    return _Announced(size if type(size) is int else -1, str(said.get("previous_root")))

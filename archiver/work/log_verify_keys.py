@@ -1,7 +1,8 @@
 """The log's keys, for ``ledger verify``: which there are, which must have signed a head, and who vouches for them.
 
-Trust begins outside of the ledger: with the keys that the configuration or a paper names. A key that signed the same
-head as a trusted one, as the ledger says it did when it was adopted, is vouched for.
+Trust begins outside of the ledger: with the key that the configured signer has, which must be the newest, and with
+the older keys that the configuration or a paper names. A key that signed the same head as a trusted one, as the
+ledger says it did when it was adopted, is vouched for.
 """
 
 from __future__ import annotations
@@ -37,12 +38,16 @@ class LogKey:
 class LogKeys:
     """The log's keys, oldest first. ``trusted``: those that the world outside vouches for, of this log or not.
 
-    ``listed``: the lines of the published list, None where it cannot be had.
+    ``listed``: the lines of the published list, None where it cannot be had; ``exact``: it is these, to the byte.
+    ``is_listed``: False where there is no list. ``configured``: the signer's own key, None where that cannot be had.
     """
 
     keys: Sequence[LogKey]
     trusted: Sequence[VerifierKey]
-    listed: Sequence[str] | None
+    listed: Sequence[str] | None = None
+    exact: bool = True
+    configured: VerifierKey | None = None
+    is_listed: bool = True
     _vouching: set[int] = field(default_factory=set)
 
     def signer(self, note: Note) -> VerifierKey | None:
@@ -54,21 +59,27 @@ class LogKeys:
         """What is wrong with the signatures of the head of *size* leaves, the one after that of *before* leaves.
 
         It must be signed with the newest key that it covers, and by the key before each that it is the first to
-        cover and that is said to be vouched for.
+        cover and that is said to be vouched for; and by nobody else.
         """
         covered = [number for number, key in enumerate(self.keys) if key.seq < size]
         if not covered:
-            return None if self.signer(note) else "it is not signed with any key of the log"
-        wrong = self._complaint(note, self.keys[covered[-1]].key)
+            return "the log had no key yet that could have signed it"
+        own = self.keys[covered[-1]].key
+        wrong = self._complaint(note, own)
         if wrong is not None:
             return wrong
+        needed: list[VerifierKey] = []
         for number in covered:
             if number and self.keys[number].seq >= before and self.keys[number].vouched:
-                wrong = self._complaint(note, self.keys[number - 1].key)
+                needed.append(self.keys[number - 1].key)
+                wrong = self._complaint(note, needed[-1])
                 if wrong is not None:
                     return f"{wrong}, which was to vouch for the one after it"
                 if signed_by(note, self.keys[number].key):
                     self._vouching.add(number)
+        lines = [(line.name, line.id) for line in note.signatures]
+        if lines != [(key.name, key.id) for key in dict.fromkeys([*needed, own])]:
+            return "it has other signature lines than the log's own, each once, that it needs"
         return None
 
     def _complaint(self, note: Note, key: VerifierKey) -> str | None:
@@ -81,9 +92,12 @@ class LogKeys:
             else f"it is not signed by {_shown(key)}"
         )
 
-    def judge(self, findings: Findings) -> None:
-        """Tells each key that nobody vouches for. To be called when all heads were looked at."""
-        trusted = {number for number, key in enumerate(self.keys) if key.key in self.trusted}
+    def judge(self, has_heads: bool, findings: Findings) -> None:
+        """Tells each key that nobody vouches for. To be called when all heads were looked at, if there are any."""
+        newest = self.keys[-1].key if self.keys else None
+        if self.configured not in (None, newest) and (self.keys or has_heads):
+            self._tell_replaced(findings)
+        trusted = {number for number, key in enumerate(self.keys) if key.key in (*self.trusted, self.configured)}
         links = sorted(self._vouching)
         for number in links:
             if number - 1 in trusted:
@@ -95,12 +109,9 @@ class LogKeys:
             if number in trusted:
                 continue
             if number == len(self.keys) - 1:
-                findings.add(
-                    "key_replaced",
-                    f"the log's newest key {_shown(key.key)} is neither the configured one nor trusted",
-                    key.seq,
-                    _TABLE,
-                )
+                if self.configured is None:
+                    detail = f"the log's newest key {_shown(key.key)} is not trusted"
+                    findings.add("key_replaced", detail, key.seq, _TABLE)
             else:
                 findings.add(
                     "key_unvouched",
@@ -109,12 +120,27 @@ class LogKeys:
                     _TABLE,
                 )
 
+    def _tell_replaced(self, findings: Findings) -> None:
+        if self.keys:
+            newest = self.keys[-1]
+            detail = f"the log's newest key {_shown(newest.key)} is not the configured one"
+            findings.add("key_replaced", detail, newest.seq, _TABLE)
+        else:
+            findings.add(
+                "key_replaced", "no event adopted any key for the log, the configured one neither", None, _TABLE
+            )
+
     def check_list(self, newest: int, findings: Findings) -> None:
         """Holds the published list against the keys. One that no head (*newest*: leaves) covers may be missing."""
         wanted = [str(key.key) for key in self.keys]
         needed = sum(key.seq < newest for key in self.keys)
         listed = self.listed
-        if listed is None or (list(listed) == wanted[: len(listed)] and len(listed) >= needed):
+        if listed is None:
+            return
+        if list(listed) == wanted[: len(listed)] and len(listed) >= needed:
+            if not self.exact:
+                detail = "the published verifier keys are not one a line, each with a newline, and nothing else"
+                findings.add("key_replaced", detail, None, VKEYS)
             return
         number = next((n for n, pair in enumerate(zip(listed, wanted, strict=False)) if pair[0] != pair[1]), None)
         if number is not None:
@@ -127,12 +153,20 @@ class LogKeys:
         findings.add("key_replaced", detail, None, VKEYS)
 
 
-def keys_of(log: CustodyLog, published: PublishedLog | None, trusted: Sequence[str], findings: Findings) -> LogKeys:
+def keys_of(
+    log: CustodyLog,
+    published: PublishedLog | None,
+    trusted: Sequence[str],
+    configured: str | None,
+    findings: Findings,
+) -> LogKeys:
     """The keys of *log* as most of its witnesses have them: events, table, and the published list."""
     told = _from_events(log, findings)
     rows = _from_table(log, findings)
-    listed = _listed(published, findings) if published is not None else None
+    data, is_listed = _listed(published, findings) if published is not None else (None, True)
+    listed = None if data is None else _lines(data)
     keys = []
+    own = None if configured is None else parse_key(configured)
     # a row that no event made and nobody published is no key of the log; the check of rows tells of it
     by_events = {key.key for key in told.values()}
     known = {seq for seq, row in rows.items() if row.key in (listed or ()) and row.key not in by_events}
@@ -147,7 +181,8 @@ def keys_of(log: CustodyLog, published: PublishedLog | None, trusted: Sequence[s
             keys.append(LogKey(seq, parse_key(text), vouched))
         except ValueError as error:
             findings.add("key_replaced", f"the log's key in entry {seq} is none: {error}", seq, _TABLE)
-    return LogKeys(keys, [parse_key(text) for text in dict.fromkeys(trusted)], listed)
+    exact = data is None or data == "".join(f"{line}\n" for line in listed or ()).encode("utf-8", "replace")
+    return LogKeys(keys, [parse_key(text) for text in dict.fromkeys(trusted)], listed, exact, own, is_listed)
 
 
 def _from_events(log: CustodyLog, findings: Findings) -> Mapping[int, AdoptedKey]:
@@ -178,8 +213,14 @@ def _from_table(log: CustodyLog, findings: Findings) -> Mapping[int, AdoptedKey]
         return {}
 
 
-def _listed(published: PublishedLog, findings: Findings) -> Sequence[str] | None:
-    """The lines of the published list; None where there is none to be read."""
+def _lines(data: bytes) -> Sequence[str]:
+    """The lines of a list; the newline alone ends one."""
+    lines = data.decode("utf-8", "replace").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def _listed(published: PublishedLog, findings: Findings) -> tuple[bytes | None, bool]:
+    """(the published list, None where there is none to be read; False where there is none at all)."""
     try:
         data = published.read(VKEYS)
     except MediumError as error:
@@ -187,8 +228,8 @@ def _listed(published: PublishedLog, findings: Findings) -> Sequence[str] | None
             findings.add("key_replaced", str(error), None, VKEYS)
         else:
             findings.unread(error, VKEYS)
-        return None
-    return None if data is None else data.decode("utf-8", "replace").splitlines()
+        return None, True
+    return data, data is not None
 
 
 def _shown(key: VerifierKey) -> str:

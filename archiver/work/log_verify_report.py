@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from archiver.domain.log_records import Problem
-from archiver.errors import ArchiverError, MediumError
+from archiver.errors import ArchiverError, LedgerError, MediumError, StoppedError
 from archiver.log_ports import Tell
 
 UNREADABLE: Final = "unreadable"
@@ -67,6 +67,7 @@ class Findings:
     failed: bool = False
     unreached: bool = False
     notes: list[str] = field(default_factory=list)
+    _stumbled: set[tuple[str, str]] = field(default_factory=set)
 
     def __call__(self, problem: Problem) -> None:
         """Takes *problem*."""
@@ -87,15 +88,62 @@ class Findings:
         """Something could not be read: *error* says what."""
         self.add(UNREADABLE, str(error), None, table)
 
+    def blocked(self, error: MediumError, table: str) -> None:
+        """The folder *table* of the log could not be listed: a problem where something else stands there."""
+        if is_in_the_way(error):
+            self.add("published_altered", str(error), None, table)
+        else:
+            self.unread(error, table)
+
+    def section(self, name: str) -> Section:
+        """One part of the verification, as a context."""
+        return Section(self, name)
+
+    def stumbled(self, name: str, error: Exception) -> None:
+        """The part called *name* ended with *error*: told once for each kind of error."""
+        stumbled = (name, type(error).__name__)
+        if stumbled not in self._stumbled:
+            self._stumbled.add(stumbled)
+            detail = f"the check of {name} was not done to its end: {stumbled[1]}"
+            self.add("check_failed", detail, None, name)
+
     def unasked(self, note: str) -> None:
         """Something was not checked and could have been."""
         self.unreached = True
         self.notes.append(note)
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of the verification: whatever it stumbles over is told, and the other parts go on.
+
+    What nobody foresaw is a problem: who can write to ledger or log may have made it. StoppedError passes.
+    """
+
+    findings: Findings
+    name: str
+
+    def __enter__(self) -> None:
+        """Nothing is to be done before."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, LedgerError | MediumError):
+            self.findings.unread(error, self.name)
+            return True
+        if isinstance(error, Exception) and not isinstance(error, StoppedError):
+            self.findings.stumbled(self.name, error)
+            return True
+        return False
+
+
 def is_forged(error: MediumError) -> bool:
     """True where what lies at a path is no file of a log (a link, a folder, too large); False for a disk's error."""
     return not isinstance(error.__cause__, OSError) or error.__cause__.errno in _NO_FILE
+
+
+def is_in_the_way(error: MediumError) -> bool:
+    """True where a link or a file stands where a folder should be."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_FILE
 
 
 class Runs:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from archiver.domain.log_records import StoredCheckpoint
-from archiver.errors import LedgerError, MediumError
+from archiver.domain.text import printable
+from archiver.errors import LedgerError, MediumError, RowUnreadableError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
 from archiver.log.note import Note
 from archiver.log.tiles import checkpoint_path
@@ -20,15 +21,13 @@ TABLE: Final = "checkpoints"
 FOLDER: Final = "checkpoints"
 NEWEST: Final = "checkpoint"
 
-_BEYOND: Final = 2**62
-"""More leaves than any log has: asking for what comes after it only shows whether the table can be read."""
-
 
 @dataclass
 class Heads:
     """All signed heads by size. ``sizes``: of those that stand in the table or as files, sorted.
 
-    ``by_table``: False where the table cannot be read; ``unread``: sizes of rows that cannot be.
+    ``by_table``: False where the table cannot be read; ``unread``: sizes of rows that cannot be. ``troubled``: paths
+    of files that cannot be read, which was told.
     """
 
     log: CustodyLog
@@ -37,16 +36,20 @@ class Heads:
     sizes: Sequence[int] = ()
     by_table: bool = True
     unread: set[int] = field(default_factory=set)
+    troubled: set[str] = field(default_factory=set)
     _rows: Iterator[StoredCheckpoint] | None = None
     _next: StoredCheckpoint | None = None
     _after: int = -1
 
     def gather(self) -> None:
-        """Takes stock. Raises MediumError where the folder of heads cannot be listed."""
-        files = array("q", () if self.published is None else self._listed(self.published))
-        held = sorted(files)
-        found = array("q", files)
-        found.extend(self._in_table(held))
+        """Takes stock."""
+        found = array("q")
+        if self.published is not None:
+            try:
+                found.extend(self._listed(self.published))
+            except MediumError as error:
+                self.findings.blocked(error, FOLDER)
+        found.extend(self._in_table())
         newest = self.file(NEWEST)
         if newest is not None and isinstance(head := read(newest, None), tuple):
             found.append(head[0].size)
@@ -56,32 +59,41 @@ class Heads:
         for path in published.files(FOLDER):
             size = _size_of(path)
             if size is None:
-                self.findings.add("published_added", f"{path}: no checkpoint is called so", None, path)
+                shown = printable(path)
+                self.findings.add("published_added", f"{shown}: no checkpoint is called so", None, path)
+            elif size == 0:
+                self.findings.add("checkpoint_added", f"{path}: no checkpoint is of no leaves", None, path)
             else:
                 yield size
 
-    def _in_table(self, files: Sequence[int]) -> Iterator[int]:
-        """Sizes of the rows. After one that cannot be read it goes on behind the next size that a file has."""
-        after = -1
+    def _in_table(self) -> Iterator[int]:
+        """Sizes of the rows; one that cannot be read is told."""
+
+        def tell(error: RowUnreadableError) -> None:
+            seq = None if error.number is None else error.number - 1
+            self.findings.add("checkpoint_altered", str(error), seq, TABLE)
+            if error.number is not None:
+                self.unread.add(error.number)
+
+        try:
+            # those of no leaves are strays of the table, and told as such
+            yield from (row.size for row in self._readable(0, tell))
+        except LedgerError as error:
+            self.by_table = False
+            self.findings.unread(error, TABLE)
+
+    def _readable(self, after: int, tell: Callable[[RowUnreadableError], None]) -> Iterator[StoredCheckpoint]:
+        """Rows of more than *after* leaves; those that cannot be read are passed over. Raises LedgerError."""
         while True:
             try:
                 for row in self.log.checkpoints(after):
                     after = row.size
-                    yield row.size
-            except LedgerError as error:
-                try:
-                    next(self.log.checkpoints(_BEYOND), None)
-                except LedgerError:
-                    self.by_table = False
-                    self.findings.unread(error, TABLE)
+                    yield row
+            except RowUnreadableError as error:
+                tell(error)
+                if error.number is None:  # what is no number stands behind all numbers
                     return
-                following = [size for size in files if size > after]
-                seq = following[0] - 1 if following else None
-                self.findings.add("checkpoint_altered", str(error), seq, TABLE)
-                if not following:
-                    return
-                after = following[0]
-                self.unread.add(after)
+                after = error.number
             else:
                 return
 
@@ -90,8 +102,9 @@ class Heads:
         if not self.by_table or size in self.unread:
             return None
         try:
-            if self._rows is None or size <= self._after or any(self._after < one < size for one in self.unread):
-                self._rows, self._next = self.log.checkpoints(size - 1), None
+            if self._rows is None or size <= self._after:
+                # what cannot be read was told by gather
+                self._rows, self._next = self._readable(size - 1, lambda _error: None), None
             while self._next is None or self._next.size < size:
                 self._next = next(self._rows, None)
                 if self._next is None:
@@ -104,12 +117,13 @@ class Heads:
         return self._next.note if self._next.size == size else None
 
     def file(self, path: str) -> bytes | None:
-        """The file at *path*, None where there is none; trouble is told."""
-        if self.published is None:
+        """The file at *path*, None where there is none; trouble is told, once."""
+        if self.published is None or path in self.troubled:
             return None
         try:
             return self.published.read(path)
         except MediumError as error:
+            self.troubled.add(path)
             if is_forged(error):
                 self.findings.add("checkpoint_altered", str(error), None, path)
             else:

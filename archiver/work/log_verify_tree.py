@@ -29,7 +29,8 @@ from archiver.work.log_verify_report import Findings
 from archiver.work.log_verify_tiles import ENTRIES, PublishedTiles
 
 FAR: Final = 1 << 18
-"""Numbers without any row after which what lies beyond does not count as the log's: a forged one may be 2**62."""
+"""Numbers without any row, in all, after which what lies beyond does not count as the log's: a forged one may be
+2**62, and there may be many."""
 
 _LENGTH: Final = struct.Struct(">H").pack
 
@@ -97,13 +98,15 @@ class TreeCheck:
         return self._root_at(self.size)
 
     def _near(self, entries: Iterator[LogEntry]) -> Iterator[LogEntry]:
-        """*entries* up to where nothing more is for a long way."""
+        """*entries* up to where too many were missing that no head covers."""
         yield from islice(entries, self._tiles.size)
         held: list[LogEntry] = []
+        missing = 0
         for entry in entries:
             if entry.body is None and entry.hashes is None:
                 held.append(entry)
-                if len(held) == FAR:
+                missing += 1
+                if missing == FAR:
                     self.far = True
                     return
             else:

@@ -249,7 +249,14 @@ def test_numbers_below_zero_are_told(ledger: SqlLedger, ledger_place: LedgerPlac
         "INSERT INTO merkle_nodes SELECT -9, hashes FROM merkle_nodes WHERE seq = 1",
         "INSERT INTO merkle_nodes SELECT -7, hashes FROM merkle_nodes WHERE seq = 1",
     )
-    assert ledger.log.strays() == [-9, -7]
+    ledger_place.forge("INSERT INTO checkpoints VALUES (0, 'none')", "INSERT INTO checkpoints VALUES (-3, 'none')")
+    assert ledger.log.strays() == [
+        ("custody_events", -7),
+        ("merkle_nodes", -9),
+        ("merkle_nodes", -7),
+        ("checkpoints", -3),
+        ("checkpoints", 0),
+    ]
 
 
 GARBAGE = [

@@ -6,7 +6,9 @@ that nothing but the change itself can be found.
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +19,11 @@ import pytest
 
 from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.ledger.database import open_ledger
+from archiver.cli.main import run
 from archiver.custody_key import create
+from archiver.log.leaf import leaf_of
 from archiver.log.tiles import checkpoint_path
+from archiver.log.tree import Frontier, leaf_hash
 from tests.support.attacks import Rewriter
 from tests.support.cli import Home, signing_key
 from tests.support.ledgers import ACTOR
@@ -302,6 +307,9 @@ def test_everything_rewritten_with_a_key_of_their_own_is_found_by_the_configured
     world.rewriter().rewrite(lie(3), signer, adopt=True)
     (adopted,) = world.seqs("log_key_adopted")
     assert ("key_replaced", adopted, "log_keys") in world.problems()
+    told = world.verify("--vkey", signer.key)["problems"]
+    assert [problem["kind"] for problem in told] == ["key_replaced"], "the newest must be the configured one"
+    (world.home.root / "custody-key").unlink()
     answer = world.verify("--vkey", signer.key, status=0)
     assert answer["problems"] == [], "all rests on which key is trusted"
 
@@ -321,6 +329,15 @@ def test_a_replaced_public_key_is_found(world: World) -> None:
     assert world.problems() == [("key_replaced", None, "vkeys")]
     (world.log / "vkeys").unlink()
     assert world.problems() == [("published_missing", None, "vkeys")]
+    for other in (
+        right.rstrip("\n"),
+        right.replace("\n", "\r\n"),
+        right.replace("\n", "\f"),
+        right + "\n",
+        f"{right}\u2028",
+    ):
+        overwrite(world.log / "vkeys", other.encode())
+        assert world.problems() == [("key_replaced", None, "vkeys")], repr(other)
 
 
 def test_without_any_key_to_trust_nothing_is_called_verified(world: World) -> None:
@@ -457,6 +474,165 @@ def test_a_log_that_is_gone_is_one_problem(world: World) -> None:
     shutil.rmtree(world.log)
     problems = [problem for problem in world.problems() if problem[0] != "anchor_missing"]
     assert problems == [("published_missing", None, "log")]
+
+
+# --------------------------------------------------------------------------------- what is to make it stumble
+
+
+def test_a_path_that_no_file_has_hides_nothing(world: World) -> None:
+    size = world.heads()[-1]
+    columns = "'witness', 'x', char(57344) || char(57600), '00', '2026-11-23T13:26:14.695827Z', NULL"
+    world.forger().run(
+        ("UPDATE files SET sha256 = ?", ("0" * 64,)),
+        (f"INSERT INTO anchors VALUES (5, {size}, {columns})", ()),
+    )
+    problems = world.problems()
+    assert ("anchor_missing", 5, "\ud800") in problems
+    assert {"row_altered", "row_added"} <= {kind for kind, _, _ in problems}
+    assert "check_failed" not in {kind for kind, _, _ in problems}
+    assert "row_altered" in world.home.run("ledger", "verify", status=1).stdout
+
+
+@pytest.mark.parametrize("said", ["[]", "{}", '"x"', "true", "1.5", "1e400", "null", "9" * 400])
+def test_an_announcement_that_says_nonsense_hides_nothing(world: World, said: str) -> None:
+    seq = world.seqs("checkpoint_begun")[-1]
+    body = str(world.home.ledger.query(f"SELECT body FROM custody_events WHERE seq = {seq}")[0][0])
+    lie_ = re.sub(r'"previous_size":[0-9]+', lambda _found: f'"previous_size":{said}', body)
+    ledger = open_ledger(world.home.ledger.url, ACTOR)
+    try:
+        ledger.journal.record(told(5, 1, ledger.log.size()))
+    finally:
+        ledger.close()
+    last = world.size() - 1
+    tree = Frontier()
+    for (one,) in world.home.ledger.query("SELECT body FROM custody_events ORDER BY seq"):
+        if tree.size < last:
+            tree.append(leaf_hash(leaf_of(str(one).encode())))
+    row = b"".join(tree.append(leaf_hash(lie_.encode())))
+    world.forger().run(
+        ("UPDATE files SET sha256 = ?", ("0" * 64,)),
+        ("UPDATE custody_events SET body = ?, kind = 'checkpoint_begun' WHERE seq = ?", (lie_, last)),
+        ("UPDATE merkle_nodes SET hashes = ? WHERE seq = ?", (row, last)),
+    )
+    problems = world.problems()
+    assert ("checkpoint_missing", last, checkpoint_path(last + 1)) in problems
+    assert ("checkpoint_inconsistent", last, None) in problems
+    assert "row_altered" in {kind for kind, _, _ in problems}
+    assert "check_failed" not in {kind for kind, _, _ in problems}
+
+
+def test_what_was_found_is_said_where_there_is_no_report(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A verification that ends before its end, by whatever: in text and as JSON."""
+    world.forger().run(("INSERT INTO checkpoints VALUES (0, 'none')", ()))
+
+    def stop(*_given: Any) -> Any:
+        raise SystemError("unforeseen")
+
+    monkeypatch.setattr("archiver.adapters.ledger.log.SqlLog.size", stop)
+    for arguments in ((), ("--json",)):
+        assert run(["--config", str(world.home.config), "ledger", "verify", *arguments]) == 4
+        said = capsys.readouterr()
+        assert "checkpoint_added" in (said.err if arguments else said.out)
+
+
+# --------------------------------------------------------------------------------- heads to the byte
+
+
+def test_a_head_of_no_leaves_is_found(world: World) -> None:
+    world.forger().run(
+        ("INSERT INTO checkpoints VALUES (0, 'none')", ()), ("INSERT INTO checkpoints VALUES (-4, '')", ())
+    )
+    overwrite(world.log / "checkpoints/000", b"x")
+    assert world.problems() == [
+        ("checkpoint_added", -5, "checkpoints"),
+        ("checkpoint_added", -1, "checkpoints"),
+        ("checkpoint_added", None, "checkpoints/000"),
+    ]
+
+
+@pytest.mark.parametrize("line", ["— evil.example/x AAAAAAAA\n", ""])
+def test_other_signature_lines_are_found_in_row_and_file(world: World, line: str) -> None:
+    for size in (world.heads()[0], world.heads()[-1]):
+        path = world.log / checkpoint_path(size)
+        kept = path.read_text()
+        note = kept + (line or kept.rpartition("\n\n")[2])  # a junk line, or its own twice
+        overwrite(path, note.encode())
+        world.forger().run(("UPDATE checkpoints SET note = ? WHERE size = ?", (note, size)))
+        assert world.problems() == [
+            ("checkpoint_altered", size - 1, "checkpoints"),
+            ("checkpoint_altered", size - 1, checkpoint_path(size)),
+            *([] if size != world.heads()[-1] else [("checkpoint_missing", size - 1, "checkpoint")]),
+        ]
+        overwrite(path, kept.encode())
+        world.forger().run(("UPDATE checkpoints SET note = ? WHERE size = ?", (kept, size)))
+    assert world.problems(status=0) == []
+
+
+def test_the_newest_head_may_have_cosignatures_that_are_known_and_nothing_else(world: World) -> None:
+    size = world.heads()[-1]
+    note = (world.log / "checkpoint").read_text()
+    line = "— witness.example/w AAAAAAAA\n"
+    overwrite(world.log / "checkpoint", f"{note}{line}".encode())
+    assert world.problems() == [("checkpoint_altered", size, "checkpoint")]
+    ledger = open_ledger(world.home.ledger.url, ACTOR)
+    try:
+        anchor_by(ledger, LogFolder(world.home.archive), size, "w", f"{note}{line}".encode())
+    finally:
+        ledger.close()
+    assert world.problems(status=0) == [], "a witness on record has said so"
+    overwrite(world.log / "checkpoint", note.replace("\n", "\r\n").encode())
+    assert world.problems() == [("checkpoint_altered", None, "checkpoint")]
+
+
+def test_a_row_that_cannot_be_read_is_told_at_its_place_and_hides_no_other(world: World) -> None:
+    first, second = world.heads()[:2]
+    (world.log / checkpoint_path(second)).unlink()
+    world.forger().run(
+        ("UPDATE checkpoints SET note = x'ff00' WHERE size = ?", (first,)),
+        ("UPDATE checkpoints SET note = 'x' WHERE size = ?", (second,)),
+        ("INSERT INTO checkpoints VALUES (?, CAST(x'ff' AS TEXT))", (second - 1,)),
+    )
+    problems = [problem for problem in world.problems() if problem[2] == "checkpoints"]
+    assert problems == [("checkpoint_altered", size - 1, "checkpoints") for size in (first, second - 1, second)]
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_trouble_with_the_newest_head_is_told_once(world: World, newest: bool) -> None:
+    path = checkpoint_path(world.heads()[-1]) if newest else "checkpoint"
+    (world.log / path).unlink()
+    os.mkfifo(world.log / path)
+    assert world.problems() == [("checkpoint_altered", None, path)]
+
+
+# --------------------------------------------------------------------------------- what stands where the log was
+
+
+@pytest.mark.parametrize("what", ["file", "link", "dangling"])
+@pytest.mark.parametrize("folder", ["log", "log/checkpoints", "log/tile"])
+def test_what_stands_in_a_folders_place_is_a_problem(world: World, folder: str, what: str) -> None:
+    place = world.home.archive / folder
+    place.rename(world.home.root / "moved")
+    if what == "file":
+        place.touch()
+    else:
+        place.symlink_to(world.home.root / ("moved" if what == "link" else "nowhere"))
+    assert ("published_altered", None, folder.removeprefix("log/")) in world.problems()
+
+
+@pytest.mark.parametrize("folder", ["", "tile", "checkpoints", "anchors", "bodies"])
+def test_folders_nested_deeper_than_any_of_ours_are_told_and_not_gone_into(world: World, folder: str) -> None:
+    (world.log / folder).mkdir(exist_ok=True)
+    here = os.open(world.log / folder, os.O_RDONLY)
+    for _ in range(300):
+        os.mkdir("x001", dir_fd=here)
+        below = os.open("x001", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    deepest = "/".join([*([folder] if folder else []), *["x001"] * 9][:9])
+    assert world.problems() == [("published_added", None, deepest)]
 
 
 # --------------------------------------------------------------------------------- what is no forgery

@@ -17,12 +17,13 @@ import pytest
 
 from archiver.adapters.files.log_folder import LogFolder
 from archiver.domain.custody_log import CheckpointAnchored
-from archiver.domain.log_records import Anchor
+from archiver.domain.log_records import Anchor, UnreadHead
 from archiver.errors import AnchorError, MediumError, StoreError
 from archiver.log.checkpoint import Checkpoint, checkpoint_text
 from archiver.log.note import format_note, parse_key, signature_line
 from archiver.log.tiles import bundle, checkpoint_path, entries_of
-from archiver.log.tree import leaf_hash
+from archiver.log.tree import Frontier, leaf_hash
+from archiver.log_ports import Known
 from archiver.render.progress import SilentProgress
 from archiver.work import log_verify
 from archiver.work.checkpoint import Checkpoints
@@ -144,6 +145,19 @@ def test_a_number_far_beyond_is_told_and_not_counted_up_to(copied: LogStand) -> 
     report = copied.verify()
     assert ("event_added", far) in [(one.kind, one.seq) for one in report.problems]
     assert report.size == size
+
+
+def test_many_numbers_far_from_each_other_are_not_counted_up_to(copied: LogStand) -> None:
+    """Each is near enough to the one before; all of them are too many."""
+    copied.close()
+    forge(
+        copied,
+        "INSERT INTO custody_events WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)"
+        " SELECT i * 250000, '2026-11-23T13:26:15.452903Z', 'x', NULL, '{}' FROM n",
+    )
+    report = copied.verify()
+    assert ("event_added", 400 * 250_000) in [(one.kind, one.seq) for one in report.problems]
+    assert report.size < 600_000
 
 
 def test_neighbours_are_told_one_by_one_and_then_as_a_range(copied: LogStand) -> None:
@@ -314,6 +328,111 @@ def test_a_key_that_was_lost_is_unvouched_until_it_is_trusted(stand: LogStand) -
     assert found(stand, trusted=[second.key, first.key]) == []
 
 
+def test_the_newest_key_must_be_the_configured_one_whatever_else_is_trusted(stand: LogStand) -> None:
+    first, second = MemorySigner(1), MemorySigner(2)
+    stand.record(20)
+    stand.sign()
+    (adopted,) = (seq for seq, _ in stand.ledger.log.of_kind("log_key_adopted"))
+    before = stand.ledger.log.size()
+    stand.close()
+    shutil.copytree(stand.folder, stand.folder.parent / "before")
+    stand.checkpoints(first).rotate(second, lost=False)
+    stand.signer = second
+    assert found(stand) == []
+    assert stand.verify(configured=second.key, trusted=[first.key]).problems == ()
+    stand.close()
+    older = stand.folder.parent / "before"
+    rolled_back = LogStand(older, LedgerPlace(f"sqlite:///{older}/ledger.db"))
+    rolled_back.record(20, 3)
+    rolled_back.sign()
+    assert before < rolled_back.ledger.log.size()
+    report = rolled_back.verify(configured=second.key, trusted=[first.key])
+    assert [(one.kind, one.seq, one.table) for one in report.problems] == [("key_replaced", adopted, "log_keys")]
+    unknown = rolled_back.verify(trusted=[first.key])
+    assert (unknown.problems, len(unknown.notes)) == ((), 1), "who has no key of their own takes the trusted ones"
+    rolled_back.close()
+
+
+def test_a_head_signed_with_a_key_that_was_replaced_is_found(stand: LogStand) -> None:
+    first, second = MemorySigner(1), MemorySigner(2)
+    stand.record(20)
+    stand.sign()
+    stand.checkpoints(first).rotate(second, lost=False)
+    stand.signer = second
+    stand.record(20, 2)
+    size = stand.sign().size
+    (head_,) = (one for one in stand.ledger.log.checkpoints() if one.size == size)
+    text = head_.note.partition("\n\n")[0] + "\n"
+    forged = format_note(text, [signature_line(parse_key(first.key), first.sign(text.encode()))])
+    for path in (checkpoint_path(size), "checkpoint"):
+        overwrite(stand.log / path, forged.encode())
+    forge(stand, "UPDATE checkpoints SET note = ? WHERE size = ?", forged, size)
+    report = stand.verify(configured=second.key, trusted=[first.key])
+    assert ("checkpoint_altered", size - 1, "checkpoints") in [(p.kind, p.seq, p.table) for p in report.problems]
+
+
+def test_heads_without_any_key_are_signed_by_nobody(stand: LogStand) -> None:
+    """History told without keys, its heads signed with an old one that is trusted still."""
+    stand.record(20)
+    root, size = Frontier(), stand.ledger.log.size()
+    for entry in stand.ledger.log.entries(0, size):
+        root.append(leaf_hash(entry.body or b""))
+    overwrite(stand.log / checkpoint_path(size), head(size, root.root(), MemorySigner(1))[1].encode())
+    kinds = {one.kind for one in stand.verify(configured=MemorySigner(2).key, trusted=[MemorySigner(1).key]).problems}
+    assert {"key_replaced", "checkpoint_added"} <= kinds
+
+
+# --------------------------------------------------------------------------------- what nobody foresaw
+
+
+SECTIONS = {
+    "guards": ("archiver.adapters.ledger.log.guards", "guards"),
+    "keys": ("archiver.work.log_verify.keys_of", "keys"),
+    "rows of heads": ("archiver.work.log_verify.Heads.gather", "heads"),
+    "published": ("archiver.work.log_verify.PublishedTiles.list", "published files"),
+    "walk": ("archiver.work.log_verify_tree.TreeCheck._walk", "events"),
+    "leaves": ("archiver.work.log_verify.HeadCheck.leaves", "heads"),
+    "heads": ("archiver.work.log_verify.HeadCheck._judge", "heads"),
+    "newest": ("archiver.work.log_verify.NewestCheck.run", "heads"),
+    "bodies": ("archiver.work.log_verify.BodyCheck.leaves", "published files"),
+    "judge": ("archiver.work.log_verify_keys.LogKeys.judge", "keys"),
+    "anchors": ("archiver.work.log_verify_anchors.AnchorCheck._check", "anchors"),
+    "added": ("archiver.work.log_verify.check_added", "added files"),
+    "rows": ("archiver.adapters.ledger.log.check_rows", "rows"),
+}
+
+
+@pytest.mark.parametrize("part", SECTIONS)
+def test_a_part_that_stumbles_is_a_problem_and_the_others_go_on(
+    stand: LogStand, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    stand.record(300)
+    stand.sign()
+    stand.anchor()
+    stand.sign()
+    with stand.place.raw() as connection:
+        connection.execute("DROP TRIGGER files_no_update")
+    overwrite(stand.log / "stray", b"x")
+    forge(stand, "INSERT INTO log_keys VALUES (2, 'nobody', NULL, 0)")
+
+    def stumble(*_given: Any, **_named: Any) -> Any:
+        raise KeyError("unforeseen")
+
+    where, section = SECTIONS[part]
+    monkeypatch.setattr(where, stumble)
+    report = stand.verify()
+    problems = {(one.kind, one.table) for one in report.problems}
+    others = {
+        "guards": ("guard_missing", "files"),
+        "rows": ("row_added", "log_keys"),
+        "added": ("published_added", "stray"),
+    }
+    assert ("check_failed", section) in problems
+    assert {found for name, found in others.items() if name != part} <= problems
+    assert all(one.detail.endswith("KeyError") for one in report.problems if one.kind == "check_failed")
+    assert report.failed
+
+
 # --------------------------------------------------------------------------------- anchors
 
 
@@ -324,12 +443,12 @@ class Keeper:
     name: str = "somebody"
     method: str = "witness"
     retired: bool = False
-    held: list[tuple[int, str]] = field(default_factory=list)
+    held: list[tuple[int, str] | UnreadHead] = field(default_factory=list)
     wrong: str | None = None
     error: AnchorError | None = None
 
     def path(self, size: int) -> str:
-        return f"anchors/{size}"
+        return f"anchors/{size:03}/{self.name}"
 
     def anchor(self, size: int, note: str, prove: Callable[[int, int], Sequence[bytes]]) -> tuple[Any, bytes]:
         raise NotImplementedError
@@ -341,7 +460,7 @@ class Keeper:
         assert note.startswith(f"{ORIGIN}\n{anchor.size}\n")
         return self.wrong
 
-    def heads(self, known: Callable[[int], str | None] = lambda _size: None) -> Iterator[tuple[int, str]]:
+    def heads(self, known: Known = lambda _size: None) -> Iterator[tuple[int, str] | UnreadHead]:
         if self.error is not None:
             raise self.error
         yield from self.held
@@ -371,11 +490,17 @@ def test_anchors_are_checked_by_whoever_made_them(stand: LogStand) -> None:
 def test_a_proof_that_was_published_and_not_recorded_yet_is_no_alarm(stand: LogStand) -> None:
     stand.record(30)
     newest = stand.sign().size
+    overwrite(stand.log / Keeper().path(newest), b"proof")
+    assert found(stand, anchorers=[Keeper()]) == []
+    assert [kind for kind, _, _ in found(stand)] == ["published_added"], "nobody is configured who puts it there"
     overwrite(stand.log / f"anchors/{newest:03}/timestamp-tsa.tsr", b"proof")
-    assert found(stand) == []
+    assert found(stand, anchorers=[Keeper()]) == [
+        ("published_added", None, f"anchors/{newest:03}/timestamp-tsa.tsr"),
+    ]
+    (stand.log / f"anchors/{newest:03}/timestamp-tsa.tsr").unlink()
     stand.record(30, 2)
     stand.sign()
-    assert [kind for kind, _, _ in found(stand)] == ["published_added"]
+    assert [kind for kind, _, _ in found(stand, anchorers=[Keeper()])] == ["published_added"]
 
 
 def test_an_expired_time_stamp_is_told_unless_a_later_one_covers_it(stand: LogStand) -> None:
@@ -412,6 +537,40 @@ def test_what_others_hold_undoes_a_rewriting_by_the_holder_of_the_key(stand: Log
     assert found(stand, anchorers=[Keeper(held=[ahead], retired=True)], online=True) == []
     foreign = stand.verify(anchorers=[Keeper(held=[head(size, b"\7" * 32, MemorySigner(9))])], online=True)
     assert (foreign.problems, len(foreign.notes)) == ((), 1)
+
+
+def test_a_head_that_cannot_be_read_is_told_and_the_others_are_compared(stand: LogStand) -> None:
+    stand.record(30)
+    size = stand.sign().size
+    held = [UnreadHead(number, f"cannot read {number}") for number in range(8)]
+    forked = head(size, b"\7" * 32, stand.signer)
+    report = stand.verify(anchorers=[Keeper(held=[*held, forked])], online=True)
+    assert [problem.kind for problem in report.problems] == ["checkpoint_inconsistent"]
+    assert report.unreached
+    assert [note for note in report.notes if "cannot read" in note] == [
+        f"witness somebody: cannot read {number}" for number in range(5)
+    ]
+    assert "witness somebody: 8 such in all" in report.notes
+
+
+def test_the_lock_is_free_while_others_are_asked_and_a_head_made_then_is_no_alarm(stand: LogStand) -> None:
+    stand.record(30)
+    stand.sign()
+    other = LogStand(stand.folder, stand.place)
+
+    class Asked(Keeper):
+        def heads(self, known: Callable[[int], str | None] = lambda _size: None) -> Iterator[tuple[int, str]]:
+            made: list[Any] = []
+            thread = threading.Thread(target=lambda: made.append(other.checkpoints().make(force=True, wait=False)))
+            thread.start()
+            thread.join()
+            assert made, "the lock is held"
+            other.close()
+            yield made[0].size, made[0].note
+            yield head(made[0].size, b"\7" * 32, stand.signer)
+
+    size = stand.ledger.log.size()
+    assert found(stand, anchorers=[Asked()], online=True) == [("ledger_behind", size, "anchors")], "the other alone"
 
 
 def test_who_cannot_be_asked_is_a_note(stand: LogStand) -> None:

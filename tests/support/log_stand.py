@@ -103,23 +103,29 @@ class LogStand:
         anchor_by(self.ledger, self.published, newest.size, name)
 
     def verify(
-        self, trusted: Sequence[str] | None = None, anchorers: Sequence[Anchorer] = (), online: bool = False
+        self,
+        trusted: Sequence[str] | None = None,
+        anchorers: Sequence[Anchorer] = (),
+        online: bool = False,
+        configured: str | None = None,
     ) -> LogReport:
+        """By the stand's own signer, unless it is said who is trusted or *configured*."""
         verifier = LogVerifier(
             self.ledger,
             self.published,
-            [self.signer.key] if trusted is None else trusted,
+            [] if trusted is None else trusted,
             anchorers,
             lambda: datetime.now(UTC),
             SilentProgress(),
             lambda: False,
+            self.signer.key if trusted is None else configured,
         )
         return verifier.run(online)
 
 
-def anchor_by(ledger: SqlLedger, published: LogFolder, size: int, name: str) -> None:
+def anchor_by(ledger: SqlLedger, published: LogFolder, size: int, name: str, proof: bytes | None = None) -> None:
     """Publishes and records an anchor of the head of *size* leaves that nobody can check but by its SHA-256."""
-    path, proof = f"anchors/{index_path(size)}/witness-{name}.txt", f"{name} saw {size} leaves".encode()
+    path, proof = f"anchors/{index_path(size)}/witness-{name}.txt", proof or f"{name} saw {size} leaves".encode()
     published.put(path, proof)
     entry = CheckpointAnchored(
         at=START,

@@ -18,6 +18,9 @@ from archiver.domain.paths import LOG_FOLDER
 from archiver.domain.text import printable
 from archiver.errors import MediumError, StoreError
 
+_DEEPEST: Final = 8
+"""Most components of a folder's path: ``tile/0/x036/x028/x797/x018/x963/968.p`` and ``anchors/`` before 2**63."""
+
 _NO_FILE: Final = "Look at what it is and who made it, then move it away: the log is made of plain files."
 
 
@@ -112,7 +115,7 @@ class LogFolder:
             folders = []
             for name, is_folder in self._entries(here):
                 path = f"{here}/{name}" if here else name
-                if is_folder:
+                if is_folder and path.count("/") < _DEEPEST:
                     folders.append(path)
                 else:
                     yield path

@@ -17,7 +17,7 @@ from archiver.adapters.ledger.stored import plain_moment, plain_text, plain_time
 from archiver.adapters.ledger.tables import anchors, checkpoints, custody_events, log_keys, merkle_nodes
 from archiver.adapters.ledger.tree_rows import size_of, stored_hashes
 from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint
-from archiver.errors import LedgerError
+from archiver.errors import LedgerError, RowUnreadableError
 from archiver.log_ports import RowCheck
 
 Value = TypeVar("Value")
@@ -87,13 +87,14 @@ class SqlLog:
         bodies, hashes = found
         return bodies, hashes
 
-    def strays(self) -> Sequence[int]:
+    def strays(self) -> Sequence[tuple[str, int]]:
         """See ``log_ports.CustodyLog``."""
-        found: set[int] = set()
+        found: list[tuple[str, int]] = []
         with self._database.read() as connection:
-            for table in (custody_events, merkle_nodes):
-                found.update(connection.scalars(sa.select(table.c.seq).where(table.c.seq < 0)))
-        return sorted(found)
+            for number, least in ((custody_events.c.seq, 0), (merkle_nodes.c.seq, 0), (checkpoints.c.size, 1)):
+                below = connection.scalars(sa.select(number).where(number < least).order_by(number))
+                found.extend((number.table.name, one) for one in below)
+        return found
 
     def of_kind(self, kind: str, start: int = 0) -> Iterator[tuple[int, str]]:
         """See ``log_ports.CustodyLog``. Raises LedgerError for a body that is no text."""
@@ -111,7 +112,13 @@ class SqlLog:
     def checkpoints(self, after: int = -1) -> Iterator[StoredCheckpoint]:
         """See ``log_ports.CustodyLog``."""
         for row in self._pages(sa.select(checkpoints), checkpoints.c.size, after):
-            yield _told("checkpoints", "size", row, _checkpoint_of)
+            try:
+                checkpoint = _told("checkpoints", "size", row, _checkpoint_of)
+            except LedgerError as error:
+                size = row["size"]
+                number = size if isinstance(size, int) else None
+                raise RowUnreadableError(str(error), error.remedy, number) from error
+            yield checkpoint
 
     def latest_checkpoint(self) -> StoredCheckpoint | None:
         """See ``log_ports.CustodyLog``."""
