@@ -74,6 +74,7 @@ def log_verifier(app: App, keys: Sequence[str] = (), *, online: bool = True) -> 
         app.stop.is_set,
         own,
         distrust,
+        app.memories(),
     )
 
 

@@ -18,12 +18,13 @@ from archiver.domain.text import printable
 from archiver.errors import BusyError, LedgerError, MediumError, StoppedError
 from archiver.log.checkpoint import Checkpoint
 from archiver.log.tiles import checkpoint_path
-from archiver.log_ports import Anchorer, PublishedLog, RowCheck, Tell
+from archiver.log_ports import Anchorer, HeadMemory, PublishedLog, RowCheck, Tell
 from archiver.ports import Clock, Ledger, Progress, ShouldStop
 from archiver.work.log_verify_anchors import AnchorCheck
 from archiver.work.log_verify_files import ANCHORS, BODIES, UNFINISHED, BodyCheck, Paths, check_added
 from archiver.work.log_verify_heads import HeadCheck
 from archiver.work.log_verify_keys import VKEYS, LogKeys, keys_of
+from archiver.work.log_verify_last import check_last
 from archiver.work.log_verify_newest import NewestCheck
 from archiver.work.log_verify_report import Findings, LogReport, is_in_the_way
 from archiver.work.log_verify_rows import FOLDER, NEWEST, TABLE, Heads
@@ -68,6 +69,7 @@ class LogVerifier:
     should_stop: ShouldStop
     configured: str | None = None
     distrust: str = "no signing key is configured"
+    memories: Sequence[HeadMemory] = ()
 
     def run(self, online: bool, tell: Tell = lambda _problem: None) -> LogReport:
         """Verifies everything; *tell* hears of each problem at once. *online*: those who anchor are asked, too.
@@ -107,6 +109,8 @@ class LogVerifier:
                 root = walk.run(size)
                 anchors = walk.anchors()
                 walk.added()
+                with findings.section("last head"):
+                    check_last(self.memories, self.ledger.log, walk.tree.size, walk.keys, findings)
             if online:  # nobody waits for the lock while others are asked
                 anchors.ask(walk.tree.size, self.should_stop)
             looked_at = self._finish(rows, findings)

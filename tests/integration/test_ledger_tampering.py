@@ -256,7 +256,31 @@ def test_the_whole_ledger_put_back_to_an_older_backup_is_found(world: World) -> 
     for name in ("ledger.db-wal", "ledger.db-shm"):
         (home.root / name).unlink(missing_ok=True)
     (home.root / "ledger.db").write_bytes(backup)
-    assert world.problems() == [("ledger_behind", size, checkpoint_path(newest))]
+    assert world.problems() == [
+        ("ledger_behind", size, checkpoint_path(newest)),
+        ("ledger_behind", size, f"{home.root}/custody-key.last-head"),
+    ]
+
+
+def test_ledger_and_archive_put_back_together_are_found_by_the_last_head_beside_the_key(world: World) -> None:
+    """They agree with each other; then they are even signed on, were it not for that head."""
+    home, size = world.home, world.size()
+    backup = world.home.root.with_name("backup")
+    shutil.copytree(home.root, backup, symlinks=True)
+    home.deliver(signing_key())
+    home.run("sync", status=0)
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        (home.root / name).unlink(missing_ok=True)
+    shutil.rmtree(home.archive)
+    shutil.copytree(backup / home.archive.name, home.archive, symlinks=True)
+    shutil.copy(backup / "ledger.db", home.root / "ledger.db")
+    last = f"{home.root}/custody-key.last-head"
+    assert world.problems() == [("ledger_behind", size, last)]
+    told = home.run("ledger", "checkpoint", status=1).stderr
+    assert last in told
+    assert "put back to an earlier state" in told
+    home.run("sync", status=1)
+    assert ("checkpoint_inconsistent", last) in [(kind, table) for kind, _, table in world.problems()]
 
 
 def test_a_lost_ledger_is_a_problem_where_its_heads_were_published(world: World) -> None:
@@ -307,9 +331,14 @@ def test_everything_rewritten_with_a_key_of_their_own_is_found_by_the_configured
     world.rewriter().rewrite(lie(3), signer, adopt=True)
     (adopted,) = world.seqs("log_key_adopted")
     assert ("key_replaced", adopted, "log_keys") in world.problems()
-    told = world.verify("--vkey", signer.key)["problems"]
-    assert [problem["kind"] for problem in told] == ["key_replaced"], "the newest must be the configured one"
+    last = f"{world.home.root}/custody-key.last-head"
+    told = [(problem["kind"], problem["table"]) for problem in world.verify("--vkey", signer.key)["problems"]]
+    assert sorted(told) == [
+        ("checkpoint_altered", last),
+        ("key_replaced", "log_keys"),
+    ], "the newest must be the configured one, and the last head is not one of theirs"
     (world.home.root / "custody-key").unlink()
+    (world.home.root / "custody-key.last-head").unlink()
     answer = world.verify("--vkey", signer.key, status=0)
     assert answer["problems"] == [], "all rests on which key is trusted"
 
@@ -365,7 +394,11 @@ def test_a_fork_is_found_with_the_first_event_of_its_own(world: World) -> None:
     finally:
         ledger.close()
     assert home.run("ledger", "checkpoint", status=1).stderr, "the other one's head is published: this is not signed"
-    inconsistent = [(seq, table) for kind, seq, table in world.problems() if kind == "checkpoint_inconsistent"]
+    inconsistent = [
+        (seq, table)
+        for kind, seq, table in world.problems()
+        if kind == "checkpoint_inconsistent" and table == "checkpoints"
+    ]
     assert inconsistent == [(parting, "checkpoints")]
 
 
