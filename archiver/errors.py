@@ -99,7 +99,7 @@ class LedgerError(ArchiverError):
 class RowUnreadableError(LedgerError):
     """One row holds what was never written there. ``number``: its own, None where that is none."""
 
-    def __init__(self, message: str, remedy: str, number: int | None) -> None:
+    def __init__(self, message: str, remedy: str = "", number: int | None = None) -> None:
         super().__init__(message, remedy)
         self.number = number
 
