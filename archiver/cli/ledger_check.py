@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _EPILOG: Final = """\b
 Examples:
-  archiver ledger check proof.json --vkey example.com/custody+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW
+  archiver ledger check proof.json --vkey example.com/custody+f3be3476+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW
   archiver ledger check - --vkey KEY --vkey WITNESS --json < proof.json
 
 KEY is the log's verifier key, as archiver status and every report print it. Take it from whom you trust, not from the
@@ -66,7 +66,7 @@ def _key(text: str) -> VerifierKey:
     try:
         return parse_key(text.strip())
     except ValueError as error:
-        raise UsageError(f"--vkey: {error}", "It looks like example.com/custody+c74f20a3+ARpc2Q…") from error
+        raise UsageError(f"--vkey: {error}", "It looks like example.com/custody+f3be3476+ARpc2Q…") from error
 
 
 def _malformed(file: Path, trouble: str, as_json: bool) -> int:

@@ -51,7 +51,9 @@ def command(cli: Cli, place: str, lost: bool) -> int:
     say("Next:")
     say(f'  put into the configuration, under [custody]:  signing_key = "{place}"')
     if lost and before:
-        say(f'  and, for the heads that it signed:            trusted_keys = ["{before[-1].key}"]')
+        trusted = dict.fromkeys([*cli.settings().custody.trusted_keys, before[-1].key])
+        listed = ", ".join(f'"{key}"' for key in trusted)
+        say(f"  and, for the heads that it signed:            trusted_keys = [{listed}]")
     say("  then, where the daemon runs:                  systemctl reload archiver")
     return EXIT_OK
 

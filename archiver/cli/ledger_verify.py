@@ -21,7 +21,7 @@ _EPILOG: Final = """\b
 Examples:
   archiver ledger verify                      everything; those who anchor are asked, too
   archiver ledger verify --offline            without network
-  archiver ledger verify --vkey example.com/custody+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW
+  archiver ledger verify --vkey example.com/custody+f3be3476+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW
 
 KEY is a verifier key of the log, from a report or from paper: it is trusted besides those of the configuration.
 
@@ -81,7 +81,7 @@ def _key(text: str) -> str:
         if parse_key(text.strip()).type != ED25519:
             raise ValueError("a witness's key, not a log's")
     except ValueError as error:
-        raise UsageError(f"--vkey: {error}", "It looks like example.com/custody+c74f20a3+ARpc2Q…") from error
+        raise UsageError(f"--vkey: {error}", "It looks like example.com/custody+f3be3476+ARpc2Q…") from error
     return text.strip()
 
 
