@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from archiver.cli.new_file import read_file
-from archiver.cli.output import counted, print_json, say
+from archiver.cli.output import counted, print_json, say, verdict_text
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK, UsageError
@@ -17,7 +17,7 @@ from archiver.errors import EXIT_INTEGRITY, EXIT_OK, UsageError
 if TYPE_CHECKING:
     from archiver.log.item_proof import ConsistencyProof, ItemProof
     from archiver.log.note import VerifierKey
-    from archiver.log.proof_check import Checked
+    from archiver.log.proof_check import Checked, Event
 
 _EPILOG: Final = """\b
 Examples:
@@ -89,9 +89,40 @@ def _fields(proof: ItemProof | ConsistencyProof, checked: Checked) -> dict[str, 
         "root": head.root.hex() if head else None,
         "signed_by": list(checked.signers),
         "cosigned": [{"name": name, "at": format_time(at)} for name, at in checked.cosigned],
-        "events": [{"seq": event.seq, "at": event.at, "kind": event.kind} for event in checked.events],
+        "earlier": _earlier(proof),
+        "events": [
+            {
+                "seq": event.seq,
+                "at": event.at,
+                "kind": event.kind,
+                "verdict": event.verdict,
+                "reasons": list(event.reasons),
+            }
+            for event in checked.events
+        ],
         "not_covered": list(getattr(proof, "not_covered", ())),
     }
+
+
+def _earlier(proof: ItemProof | ConsistencyProof) -> dict[str, Any] | None:
+    """The older head that the file is about; it is proven where the file holds."""
+    from archiver.log.checkpoint import read_checkpoint
+
+    earlier = getattr(proof, "earlier", None) or getattr(proof, "acquired_under", None)
+    if earlier is None:
+        return None
+    try:
+        head, _ = read_checkpoint(earlier.checkpoint.encode("utf-8"))
+    except ValueError:
+        return None
+    return {"size": head.size, "root": head.root.hex()}
+
+
+def _verdict(event: Event) -> str:
+    if event.verdict is None:
+        return ""
+    reasons = f" ({', '.join(printable(reason, 60) for reason in event.reasons)})" if event.reasons else ""
+    return f": {verdict_text(printable(event.verdict, 20))}{reasons}"
 
 
 def _say(proof: ItemProof | ConsistencyProof, checked: Checked) -> None:
@@ -109,14 +140,20 @@ def _say(proof: ItemProof | ConsistencyProof, checked: Checked) -> None:
     if head is not None:
         say(f"  log        {head.origin}, {head.size:,} leaves")
         say(f"  root       {head.root.hex()}")
+    earlier = _earlier(proof)
+    if evidence is None and earlier is not None:
+        say(f"  continues  {earlier['size']:,} leaves")
+        say(f"  root       {earlier['root']}")
     for signer in checked.signers:
         say(f"  signed by  {signer}")
     for name, at in checked.cosigned:
         say(f"  seen by    {name} at {format_time(at)}")
     for event in checked.events:
-        say(f"  {event.seq:9} {printable(event.at, 40)}  {printable(event.kind, 60)}")
+        say(f"  {event.seq:9} {printable(event.at, 40)}  {printable(event.kind, 60)}{_verdict(event)}")
     for remark in checked.remarks:
         say(f"  not checked: {remark}")
+    if evidence is not None:
+        say("  not shown: that there are no other events of this item; that takes the whole log")
     newer = getattr(proof, "not_covered", ())
     if newer:
         say(f"  not covered: {counted(len(newer), 'newer event')} of the item")

@@ -28,11 +28,16 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What an event in a proof tells of itself; claims of the log, proven to be in it. ``at``: RFC 3339."""
+    """What an event in a proof tells of itself; claims of the log, proven to be in it. ``at``: RFC 3339.
+
+    ``verdict`` and ``reasons``: of the judgement that it records, None and none where it records none.
+    """
 
     seq: int
     at: str
     kind: str
+    verdict: str | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,7 @@ def _item(proof: ItemProof, tell: Tell) -> list[Event]:
             tell(f"event {event.seq}: {error}")
             continue
         kind = body.get("kind")
-        events.append(Event(event.seq, str(body.get("at")), str(kind)))
+        events.append(Event(event.seq, str(body.get("at")), str(kind), *_judged(body)))
         if kind == KeyHarvested.kind:
             held.add(_key_of(body))
             continue
@@ -193,6 +198,15 @@ def _about(body: dict[str, Any]) -> object:
     if body.get("kind") == EvidenceAcquired.kind:
         return evidence.get("id") if isinstance(evidence, dict) else None
     return body.get("id")
+
+
+def _judged(body: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    """The verdict that *body* records, and its reasons."""
+    judgement = body.get("judgement")
+    if not isinstance(judgement, dict):
+        return None, ()
+    reasons = judgement.get("reasons")
+    return str(judgement.get("verdict")), tuple(map(str, reasons)) if isinstance(reasons, list) else ()
 
 
 def _key_of(body: dict[str, Any]) -> str:

@@ -46,10 +46,30 @@ def test_a_proof_is_written_and_holds_elsewhere(synced, tmp_path):
     said = checked(tmp_path, out, "--vkey", vkey(synced), status=0)
     assert said.stdout.startswith(f"holds: 2 events of {item} and its public keys\n")
     assert "key_harvested" in said.stdout
+    assert "evidence_acquired: verified\n" in said.stdout
+    assert "not shown: that there are no other events of this item" in said.stdout
     answer = checked(tmp_path, out, "--vkey", vkey(synced), "--json", status=0).json
     assert answer["holds"]
     assert answer["signed_by"] == [vkey(synced)]
     assert [event["kind"] for event in answer["events"]] == ["key_harvested", "evidence_acquired"]
+    assert [(event["verdict"], event["reasons"]) for event in answer["events"]] == [(None, []), ("verified", [])]
+
+
+def test_a_proof_of_failed_evidence_says_so(home, key, tmp_path):
+    prefix, files = home.sample(key)
+    for name, data in files.items():
+        path = home.tree / prefix / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data if name.endswith(".json") else data[:-1])
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(key), status=0)
+    home.run("sync", status=1)
+    out = tmp_path / "proof.json"
+    home.run("ledger", "prove", first_id(home), "--out", out, status=0)
+    said = checked(tmp_path, out, "--vkey", vkey(home), status=0).stdout
+    assert "evidence_acquired: failed (hash_mismatch)" in said
+    answer = checked(tmp_path, out, "--vkey", vkey(home), "--json", status=0).json
+    assert (answer["events"][-1]["verdict"], answer["events"][-1]["reasons"]) == ("failed", ["hash_mismatch"])
 
 
 def test_a_proof_is_checked_from_stdin(synced):
@@ -111,10 +131,12 @@ def test_newer_events_are_named_with_the_remedy(synced, tmp_path):
     assert "not covered: 1 newer event" in checked(tmp_path, tmp_path / "b", "--vkey", vkey(synced), status=0).stdout
     grown = synced.run("ledger", "prove", "--consistency", size, "--out", tmp_path / "c", status=0)
     assert f"checkpoint of {size} leaves proven" in grown.stdout
-    assert (
-        "holds: the checkpoint continues"
-        in checked(tmp_path, tmp_path / "c", "--vkey", vkey(synced), status=0).stdout
-    )
+    said = checked(tmp_path, tmp_path / "c", "--vkey", vkey(synced), status=0).stdout
+    assert "holds: the checkpoint continues" in said
+    assert f"continues  {size} leaves" in said, "or nobody knows whether it is the one on their paper"
+    earlier = checked(tmp_path, tmp_path / "c", "--vkey", vkey(synced), "--json", status=0).json["earlier"]
+    assert earlier["size"] == int(size)
+    assert earlier["root"] in said
 
 
 def test_files_for_other_tools(synced, tmp_path):
