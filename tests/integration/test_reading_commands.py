@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from archiver.domain.times import format_time
+from archiver.log.note import ed25519_key
 from tests.support.filled import COMPLETE, Place, fill
 from tests.support.ledgers import LedgerPlace
 
@@ -203,8 +204,10 @@ def test_status_has_the_contracts_fields(place: Place) -> None:
     app = place.app()
     events = sum(1 for _ in app.ledger.evidence.events())
     app.close()
-    unsigned = {"size": events, "last_checkpoint_at": None, "checkpoint_size": None, "key": None}
+    unsigned = {"size": events, "last_checkpoint_at": None, "checkpoint_size": None}
     assert status["ledger"] == status["ledger"] | unsigned
+    own = ed25519_key("example.com/custody", bytes.fromhex(status["custody"]["public_key"]))
+    assert status["ledger"]["key"] == str(own), "the configured one, before any head is signed"
     assert re.fullmatch(r"[0-9a-f]{64}", status["ledger"]["root"])
     assert [source["name"] for source in status["sources"]] == ["prod"]
     assert status["sources"][0]["failing_since"] is None

@@ -76,7 +76,8 @@ def test_init_upgrade_sync_and_audit(installed, home, key):
     assert "made ledger" in said
     assert installed.run("ledger", "upgrade", cwd=home.root).startswith("nothing to do")
     shutil.rmtree(home.root / "evidence")
-    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+    # with it the new ledger would be refused: it does not continue the one that this key signed last
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm", "custody-key.last-head"):
         (home.root / name).unlink(missing_ok=True)
     assert "made ledger" in installed.run("ledger", "upgrade", cwd=home.root)
     installed.run("keys", "import", keys, cwd=home.root)
