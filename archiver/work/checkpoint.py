@@ -16,6 +16,7 @@ from archiver.domain.log_records import AdoptedKey, StoredCheckpoint
 from archiver.domain.records import Alert
 from archiver.errors import LedgerError, LogForkedError, SigningError
 from archiver.log.checkpoint import Checkpoint, checkpoint_text
+from archiver.log.names import CHECKPOINT, LOCK, UNFINISHED, VKEYS
 from archiver.log.note import format_note, parse_key, signature_line
 from archiver.log.tiles import checkpoint_path, superseded
 from archiver.log.tree import EMPTY_ROOT
@@ -23,11 +24,8 @@ from archiver.log_ports import HeadMemory, PublishedLog, Signer
 from archiver.ports import Clock, Ledger, ShouldStop
 from archiver.work.checkpoint_files import check_growth, publish_growth, put, vkeys_file
 from archiver.work.checkpoint_heads import (
-    CHECKPOINT,
     MISSING,
     REMEDY,
-    UNFINISHED,
-    VKEYS,
     State,
     begun_after,
     check_heads,
@@ -36,8 +34,6 @@ from archiver.work.checkpoint_heads import (
     key_at,
     state_of,
 )
-
-LOCK: Final = "checkpoint"
 
 _ABOUT_THE_LOG: Final = (CheckpointBegun.kind, CheckpointAnchored.kind)
 """Events that serve the log alone: they call for no head of their own."""

@@ -11,13 +11,11 @@ from archiver.domain.custody_log import CheckpointBegun
 from archiver.domain.log_records import AdoptedKey, LogEntry, StoredCheckpoint
 from archiver.errors import LedgerAlteredError, LogForkedError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
+from archiver.log.names import CHECKPOINT, UNFINISHED
 from archiver.log.note import Note, parse_key, signed_by
 from archiver.log.tree import HASH_BYTES, Hashes, Node, completed, root_of
 from archiver.log_ports import CustodyLog, HeadMemory, PublishedLog
 
-CHECKPOINT: Final = "checkpoint"
-UNFINISHED: Final = ".unfinished"
-VKEYS: Final = "vkeys"
 REMEDY: Final = "find out what happened: archiver ledger verify"
 MISSING: Final = (
     f"{REMEDY}; where the folder was lost or put back from a backup: archiver ledger checkpoint --republish"

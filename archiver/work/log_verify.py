@@ -17,22 +17,20 @@ from typing import Any, Final
 from archiver.domain.text import printable
 from archiver.errors import BusyError, LedgerError, MediumError, StoppedError
 from archiver.log.checkpoint import Checkpoint
+from archiver.log.names import CHECKPOINT, CHECKPOINTS, LOCK, UNFINISHED, VKEYS
 from archiver.log.tiles import checkpoint_path
 from archiver.log_ports import Anchorer, HeadMemory, PublishedLog, RowCheck, Tell
 from archiver.ports import Clock, Ledger, Progress, ShouldStop
 from archiver.work.log_verify_anchors import AnchorCheck
-from archiver.work.log_verify_files import ANCHORS, BODIES, UNFINISHED, BodyCheck, Paths, check_added
+from archiver.work.log_verify_files import ANCHORS, BODIES, BodyCheck, Paths, check_added
 from archiver.work.log_verify_heads import HeadCheck
-from archiver.work.log_verify_keys import VKEYS, LogKeys, keys_of
+from archiver.work.log_verify_keys import LogKeys, keys_of
 from archiver.work.log_verify_last import check_last
 from archiver.work.log_verify_newest import NewestCheck
 from archiver.work.log_verify_report import Findings, LogReport, is_in_the_way
-from archiver.work.log_verify_rows import FOLDER, NEWEST, TABLE, Heads
+from archiver.work.log_verify_rows import TABLE, Heads
 from archiver.work.log_verify_tiles import PublishedTiles
 from archiver.work.log_verify_tree import RootAt, TreeCheck
-
-LOCK: Final = "checkpoint"
-"""Held while the published log is looked at, so that no checkpoint is half made when it is looked at."""
 
 LOCK_SECONDS: Final = 60.0
 """How long somebody who makes a checkpoint is waited for."""
@@ -324,8 +322,8 @@ class _Walk:
         def accounted(path: str) -> bool:
             folder = path.partition("/")[0]
             return (
-                folder in (_TILES, FOLDER)  # looked at before
-                or path in (NEWEST, VKEYS, UNFINISHED)
+                folder in (_TILES, CHECKPOINTS)  # looked at before
+                or path in (CHECKPOINT, VKEYS, UNFINISHED)
                 or path in self._paths
                 or path in self._bodies.paths
                 or (behind and folder in (ANCHORS, BODIES))  # of events that this ledger has not

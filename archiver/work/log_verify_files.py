@@ -14,7 +14,6 @@ from archiver.log.leaf import body_sha256, leaf_of
 from archiver.log_ports import PublishedLog
 from archiver.work.log_verify_report import Findings, is_forged
 
-UNFINISHED: Final = ".unfinished"
 BODIES: Final = "bodies"
 ANCHORS: Final = "anchors"
 

@@ -15,12 +15,10 @@ from typing import Final
 from archiver.domain.log_records import AdoptedKey
 from archiver.domain.text import printable
 from archiver.errors import LedgerError, MediumError
+from archiver.log.names import VKEYS
 from archiver.log.note import Note, VerifierKey, parse_key, signed_by
 from archiver.log_ports import CustodyLog, PublishedLog
 from archiver.work.log_verify_report import Findings, is_forged
-
-VKEYS: Final = "vkeys"
-"""The file of verifier keys below the log folder."""
 
 _TABLE: Final = "log_keys"
 

@@ -10,12 +10,13 @@ from archiver.domain.text import printable
 from archiver.errors import AnchorError, MediumError, StoreError
 from archiver.log.anchors import WITNESS
 from archiver.log.checkpoint import Checkpoint
+from archiver.log.names import CHECKPOINT
 from archiver.log.tiles import checkpoint_path
 from archiver.log_ports import Anchorer, CustodyLog, PublishedLog
 from archiver.work.log_verify_heads import HeadCheck
 from archiver.work.log_verify_keys import LogKeys
 from archiver.work.log_verify_report import Findings
-from archiver.work.log_verify_rows import NEWEST, Heads, read
+from archiver.work.log_verify_rows import Heads, read
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class NewestCheck:
 
     def run(self, walked: int) -> None:
         """*walked*: events of the ledger. Raises LedgerError."""
-        data = self.heads.file(NEWEST)
+        data = self.heads.file(CHECKPOINT)
         newest = self.judged.newest
         if data is None:
-            if newest is not None and not self.unfinished and NEWEST not in self.heads.troubled:
+            if newest is not None and not self.unfinished and CHECKPOINT not in self.heads.troubled:
                 detail = f"the file of the newest head, which is of {newest.size} leaves, is not there"
-                self.findings.add("checkpoint_missing", detail, None, NEWEST)
+                self.findings.add("checkpoint_missing", detail, None, CHECKPOINT)
             return
         head = read(data, None)
         if isinstance(head, str):
@@ -52,21 +53,21 @@ class NewestCheck:
             self._altered(detail, head[0].size)
         elif head[0].size == newest.size and head[0] != newest:
             detail = f"it is another head of {newest.size} leaves"
-            self.findings.add("checkpoint_inconsistent", detail, newest.size - 1, NEWEST)
+            self.findings.add("checkpoint_inconsistent", detail, newest.size - 1, CHECKPOINT)
         else:
             self._check_lines(data, head[0], newest)
 
     def _altered(self, detail: str, seq: int | None = None) -> None:
-        self.findings.add("checkpoint_altered", detail, seq, NEWEST)
+        self.findings.add("checkpoint_altered", detail, seq, CHECKPOINT)
 
     def _tell_larger(self, size: int, walked: int) -> None:
         """The file of the newest head is larger than every other."""
         if size > walked:
             detail = f"the ledger has {walked} events, and the newest published head is of {size} leaves"
-            self.findings.add("ledger_behind", detail, walked, NEWEST)
+            self.findings.add("ledger_behind", detail, walked, CHECKPOINT)
         elif size != self.judged.vanished:
             detail = f"the checkpoint of {size} leaves is in the file of the newest head, and nowhere else"
-            self.findings.add("checkpoint_missing", detail, size - 1, NEWEST)
+            self.findings.add("checkpoint_missing", detail, size - 1, CHECKPOINT)
 
     def _check_lines(self, data: bytes, head: Checkpoint, newest: Checkpoint) -> None:
         """Holds the bytes of *data* against the head that it is, and looks at what stands behind that."""

@@ -11,6 +11,7 @@ from archiver.domain.log_records import StoredCheckpoint
 from archiver.domain.text import printable
 from archiver.errors import LedgerError, MediumError, RowUnreadableError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
+from archiver.log.names import CHECKPOINT, CHECKPOINTS
 from archiver.log.note import Note
 from archiver.log.tiles import checkpoint_path
 from archiver.log_ports import CustodyLog, PublishedLog
@@ -18,8 +19,6 @@ from archiver.work.log_verify_keys import LogKeys
 from archiver.work.log_verify_report import Findings, is_forged
 
 TABLE: Final = "checkpoints"
-FOLDER: Final = "checkpoints"
-NEWEST: Final = "checkpoint"
 
 
 @dataclass
@@ -48,15 +47,15 @@ class Heads:
             try:
                 found.extend(self._listed(self.published))
             except MediumError as error:
-                self.findings.blocked(error, FOLDER)
+                self.findings.blocked(error, CHECKPOINTS)
         found.extend(self._in_table())
-        newest = self.file(NEWEST)
+        newest = self.file(CHECKPOINT)
         if newest is not None and isinstance(head := read(newest, None), tuple):
             found.append(head[0].size)
         self.sizes = array("q", sorted(set(found)))
 
     def _listed(self, published: PublishedLog) -> Iterator[int]:
-        for path in published.files(FOLDER):
+        for path in published.files(CHECKPOINTS):
             size = _size_of(path)
             if size is None:
                 shown = printable(path)
@@ -142,7 +141,7 @@ class Heads:
         """The head of *size* leaves, by whichever place has it with a signature by some key of the log."""
         row = self.row(size)
         places = [None if row is None else row.encode("utf-8", "replace")]
-        places += [self.file(checkpoint_path(size)), self.file(NEWEST) if size == self.sizes[-1] else None]
+        places += [self.file(checkpoint_path(size)), self.file(CHECKPOINT) if size == self.sizes[-1] else None]
         for data in places:
             head = read(data, size) if data is not None else ""
             if isinstance(head, tuple) and keys.signer(head[1]) is not None:
@@ -162,7 +161,7 @@ def read(data: bytes, size: int | None) -> tuple[Checkpoint, Note] | str:
 
 
 def _size_of(path: str) -> int | None:
-    digits = path.removeprefix(f"{FOLDER}/").replace("x", "").replace("/", "")
+    digits = path.removeprefix(f"{CHECKPOINTS}/").replace("x", "").replace("/", "")
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= 21):
         return None
     size = int(digits)

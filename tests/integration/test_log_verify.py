@@ -438,7 +438,10 @@ def test_a_part_that_stumbles_is_a_problem_and_the_others_go_on(
 
 @dataclass
 class Keeper:
-    """``log_ports.Anchorer`` that believes what it is told. ``held``: the heads that it holds."""
+    """``log_ports.Anchorer`` that believes what it is told. ``held``: the heads that it holds.
+
+    Verifying asks for nothing new: what only who anchors calls must not be called here.
+    """
 
     name: str = "somebody"
     method: str = "witness"
@@ -451,10 +454,10 @@ class Keeper:
         return f"anchors/{size:03}/{self.name}"
 
     def anchor(self, size: int, note: str, prove: Callable[[int, int], Sequence[bytes]]) -> tuple[Any, bytes]:
-        raise NotImplementedError
+        raise AssertionError("ledger verify has nothing vouched for")
 
     def read(self, size: int, note: str, proof: bytes) -> CheckpointAnchored:
-        raise NotImplementedError
+        raise AssertionError("ledger verify adopts no proof")
 
     def check(self, anchor: Anchor, note: str, proof: bytes) -> str | None:
         assert note.startswith(f"{ORIGIN}\n{anchor.size}\n")
@@ -466,7 +469,7 @@ class Keeper:
         yield from self.held
 
     def probe(self) -> str:
-        raise NotImplementedError
+        raise AssertionError("ledger verify is no doctor")
 
 
 def head(size: int, root: bytes, signer: MemorySigner) -> tuple[int, str]:

@@ -14,6 +14,7 @@ from archiver.adapters.files.durable import Disk
 from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
+from archiver.adapters.ledger.upgrade import upgrade
 from archiver.custody_key import FileSigner, create
 from archiver.domain.custody import DaemonStarted
 from archiver.domain.custody_upkeep import SourceSynced
@@ -83,6 +84,17 @@ def make_stand(url: str, folder: Path) -> Stand:
     FolderStore.create(folder / "archive")
     create(folder / "custody-key")
     return Stand(url, folder / "archive", folder / "custody-key")
+
+
+def stand_with_a_head(folder: Path) -> Stand:
+    """A stand over a new SQLite ledger below *folder*, with a head of three leaves."""
+    url = f"sqlite:///{folder}/ledger/ledger.db"
+    upgrade(url, ACTOR, START)
+    made = make_stand(url, folder / "place")
+    ledger = made.open()
+    made.checkpoints(ledger).make()
+    ledger.close()
+    return made
 
 
 def note_events(ledger: SqlLedger, count: int, size: int = 0) -> None:

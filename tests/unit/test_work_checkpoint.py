@@ -10,14 +10,21 @@ from pathlib import Path
 import pytest
 
 from archiver.adapters.ledger.database import SqlLedger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody_log import CheckpointAnchored
 from archiver.errors import LogForkedError, SigningError, StoppedError
 from archiver.log.checkpoint import read_checkpoint
 from archiver.log.note import parse_key, parse_note, signed_by
 from archiver.work.checkpoint import Checkpoints
-from tests.support.checkpoints import ORIGIN, Stand, check_published, make_stand, note_events, note_one
-from tests.support.ledgers import ACTOR, START, LedgerPlace
+from tests.support.checkpoints import (
+    ORIGIN,
+    Stand,
+    check_published,
+    make_stand,
+    note_events,
+    note_one,
+    stand_with_a_head,
+)
+from tests.support.ledgers import START, LedgerPlace
 
 
 @pytest.fixture
@@ -36,13 +43,7 @@ def ledger(stand: Stand) -> Iterator[SqlLedger]:
 @pytest.fixture
 def small(tmp_path: Path) -> Stand:
     """Over SQLite alone, with a head already."""
-    place = LedgerPlace(f"sqlite:///{tmp_path}/ledger/ledger.db")
-    upgrade(place.url, ACTOR, START)
-    made = make_stand(place.url, tmp_path / "place")
-    ledger = made.open()
-    made.checkpoints(ledger).make()
-    ledger.close()
-    return made
+    return stand_with_a_head(tmp_path)
 
 
 @pytest.fixture

@@ -14,20 +14,13 @@ from archiver.adapters.ledger.upgrade import upgrade
 from archiver.errors import LogForkedError, SigningError
 from archiver.log.leaf import leaf_of
 from archiver.log.tree import Frontier, leaf_hash
-from tests.support.checkpoints import Stand, make_stand, note_events, note_one
+from tests.support.checkpoints import Stand, note_events, note_one, stand_with_a_head
 from tests.support.ledgers import ACTOR, START, LedgerPlace
 
 
 @pytest.fixture
 def stand(tmp_path: Path) -> Stand:
-    """With a head of three leaves."""
-    place = LedgerPlace(f"sqlite:///{tmp_path}/ledger/ledger.db")
-    upgrade(place.url, ACTOR, START)
-    made = make_stand(place.url, tmp_path / "place")
-    ledger = made.open()
-    made.checkpoints(ledger).make()
-    ledger.close()
-    return made
+    return stand_with_a_head(tmp_path)
 
 
 @pytest.fixture
