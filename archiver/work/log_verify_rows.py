@@ -13,7 +13,7 @@ from archiver.errors import LedgerError, MediumError, RowUnreadableError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
 from archiver.log.names import CHECKPOINT, CHECKPOINTS
 from archiver.log.note import Note
-from archiver.log.tiles import checkpoint_path
+from archiver.log.tiles import checkpoint_path, size_of
 from archiver.log_ports import CustodyLog, PublishedLog
 from archiver.work.log_verify_keys import LogKeys
 from archiver.work.log_verify_report import Findings, is_forged
@@ -56,7 +56,7 @@ class Heads:
 
     def _listed(self, published: PublishedLog) -> Iterator[int]:
         for path in published.files(CHECKPOINTS):
-            size = _size_of(path)
+            size = size_of(path)
             if size is None:
                 shown = printable(path)
                 self.findings.add("published_added", f"{shown}: no checkpoint is called so", None, path)
@@ -158,11 +158,3 @@ def read(data: bytes, size: int | None) -> tuple[Checkpoint, Note] | str:
     if size is not None and checkpoint.size != size:
         return f"it is the one of {checkpoint.size} leaves"
     return checkpoint, note
-
-
-def _size_of(path: str) -> int | None:
-    digits = path.removeprefix(f"{CHECKPOINTS}/").replace("x", "").replace("/", "")
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 21):
-        return None
-    size = int(digits)
-    return size if size < 2**63 and checkpoint_path(size) == path else None
