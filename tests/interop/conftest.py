@@ -71,7 +71,7 @@ def _missing() -> str:
 @pytest.fixture(scope="session")
 def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if missing := _missing():
-        if os.environ.get("ARCHIVER_REQUIRE_GO") == "1":
+        if os.environ.get("REQUIRE_GO") == "1":
             pytest.fail(missing)
         pytest.skip(missing)
     folder = tmp_path_factory.getbasetemp()
