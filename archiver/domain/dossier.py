@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from itertools import groupby
 from typing import Any, Final, Generic, TypeVar
 
 from archiver.domain.custody import Actor
 from archiver.domain.evidence import Evidence, EvidenceState, FileRole, Origin
+from archiver.domain.facts import Absent, Fact
 from archiver.domain.keys import HeldKey
 from archiver.domain.log_records import LogState
 from archiver.domain.verdict import Check, CheckResult, Finding, Reason, Verdict
 
 OVERVIEW_LINES: Final = 500
 """Most items that an overview names one by one, of those that are verified and of the others each."""
+
+HASHES_SHOWN: Final = 1000
+"""Most files of one custody event that a report lists with their hashes."""
 
 REPORTED_IDS: Final = 1000
 """Most IDs that the custody entry of one report holds (35 KB); of a larger one it holds the count alone."""
@@ -56,7 +60,10 @@ class FileAccount:
     """One file of an item, or one that its sign file lists and that never came (``path`` is None).
 
     ``size``, ``sha256``: as acquired. ``listed_sha256``: the sign file's claim; ``signed_sha256``: the same, only
-    where the signature over it held at the last judgement.
+    where the signature over it held at the last judgement. ``facts``: what the source said of it (``etag``,
+    ``version_id``, ``last_modified``, ``encryption``, ``retention``, ``request_id``, ``request_id_2``,
+    ``clock_offset_ms``) and what a whole reading showed (``sha512``, ``packing``, ``unpacked``, ``rows``,
+    ``first_event``, ``last_event``), in this order, each with a value or the reason that there is none.
     """
 
     name: str
@@ -68,6 +75,22 @@ class FileAccount:
     signed_sha256: str | None
     standing: Standing
     origin: Origin | None
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignFileAccount:
+    """The sign file, read from the archive for the report.
+
+    ``text``: verbatim, what is not UTF-8 escaped with backslashes; None where *absent* says why. ``signing_string``:
+    what the signature is over; ``signature``: as hex; both None where the file has not the form.
+    """
+
+    text: str | None
+    sha256: str | None
+    signing_string: str | None
+    signature: str | None
+    absent: Absent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +108,22 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class HashChange:
+    """A file (its archive path or its name) before and after an event: SHA-256, None where there was no such file or
+    it could not be read."""
+
+    file: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Happening:
     """One custody event. ``says``: it in a sentence; ``facts``: the rest of its body, judgements left out.
 
-    ``body_sha256``: of the body as it is kept. ``actor`` is None where the body cannot be read.
+    ``body_sha256``: of the body as it is kept. ``actor`` is None where the body cannot be read. ``hashes``: what the
+    event says of files, each with the hash that it had before; at most :data:`HASHES_SHOWN`, ``more_hashes`` counts
+    the others.
     """
 
     seq: int
@@ -98,6 +133,8 @@ class Happening:
     says: str
     facts: Mapping[str, Any]
     body_sha256: str
+    hashes: tuple[HashChange, ...] = ()
+    more_hashes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +147,45 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Fixity:
+    """The judgements on record, summed up. ``judged_at``: when, and what came of it, oldest first.
+
+    ``last_good``: the last one that was verified; ``first_bad``: the first one after it that was not, and where none
+    was ever verified the first of all; ``failures``: all that failed. ``due_at``: of the next audit.
+    """
+
+    first: Judged | None
+    last: Judged | None
+    last_good: Judged | None
+    first_bad: Judged | None
+    failures: tuple[Judged, ...]
+    count: int
+    due_at: datetime
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The item's proof file (docs/proof-format.md) under the report's head, or why there is none."""
+
+    data: bytes | None
+    size: int | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ItemDossier:
     """One item. ``keys``: every copy on record of the key it was judged with; ``key_folder``: where it lies.
 
     ``signed_hashes``: what the signature covers, in its order, empty where it does not hold. ``disagreements``:
     within the ledger about this item; where there are any, ``state`` is failed for
-    ``ledger_altered``. ``judged`` and ``history``: oldest first.
+    ``ledger_altered``. ``judged`` and ``history``: oldest first. Facts, each list in a fixed order and complete:
+    ``source``: ``partition``, ``account``, ``region``, ``source_name``, ``source_url``, ``bucket``, ``prefix``,
+    ``query_id``, ``key_region``; ``query``: ``sql_text`` (of the signed header line), ``execution_time``,
+    ``query_complete_time``, ``described_at``, ``query_status``, ``delivery_status``, ``delivery_uri``, ``owner``,
+    ``event_data_store``, ``events_matched``, ``events_scanned``, ``bytes_scanned``, ``milliseconds``, ``created_at``,
+    ``query_string``; ``acquisition``: ``how``, ``who``, ``host``, ``version``, ``caller``, ``first_seen_at``,
+    ``acquired_at``, ``clock_offset_ms``, ``archived_at``, ``revision``.
     """
 
     evidence: Evidence
@@ -128,6 +198,12 @@ class ItemDossier:
     history: tuple[Happening, ...]
     disagreements: tuple[str, ...]
     steps: tuple[Step, ...]
+    source: tuple[Fact, ...]
+    query: tuple[Fact, ...]
+    acquisition: tuple[Fact, ...]
+    sign_file: SignFileAccount
+    fixity: Fixity
+    proof: Proof
 
     @property
     def signature(self) -> CheckResult | None:
@@ -165,9 +241,12 @@ def _runs(told: Sequence[_Told], says: Callable[[_Told], object]) -> list[Run[_T
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands above a report. ``case``, ``exhibit``, ``purpose``: the requester's words, "" where not given.
+    """What stands above a report. ``case``, ``exhibit``, ``purpose``, ``requester``: the requester's words, "" where
+    not given.
 
     ``selection``: how the items were chosen, in words. ``log``: as it stood before the report, None where not asked.
+    ``id``: 32 hex, the same for the same head, selection and options. ``before``: events of the ledger that the
+    report is made of, those with a smaller number; None for all. ``language``: ``en`` or ``ja``.
     """
 
     generated_at: datetime
@@ -178,7 +257,11 @@ class Heading:
     case: str = ""
     exhibit: str = ""
     purpose: str = ""
+    requester: str = ""
     log: LogState | None = None
+    id: str = ""
+    before: int | None = None
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +282,9 @@ class Summary:
     """Figures of a report, gathered item by item in memory that does not grow with their number.
 
     ``disagreeing``: items about which the ledger disagrees with itself. ``verified`` and ``others``: at most
-    :data:`OVERVIEW_LINES` each. ``ids``: at most :data:`REPORTED_IDS` and one more.
+    :data:`OVERVIEW_LINES` each. ``ids``: at most :data:`REPORTED_IDS` and one more. ``days``: items by the day in
+    their path, else of their acquisition. ``first_event``, ``last_event``: of all files that were read for it.
+    ``overdue``: items whose audit is. ``methods``: how they were acquired, and by which callers; at most 100.
     """
 
     by_verdict: dict[Verdict, int] = field(
@@ -212,6 +297,11 @@ class Summary:
     verified: list[OverviewLine] = field(default_factory=list)
     others: list[OverviewLine] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
+    days: dict[date, dict[Verdict, int]] = field(default_factory=dict)
+    first_event: datetime | None = None
+    last_event: datetime | None = None
+    overdue: int = 0
+    methods: dict[str, int] = field(default_factory=dict)
 
     @property
     def items(self) -> int:

@@ -1,0 +1,40 @@
+"""What a whole reading of an item's files shows beyond their SHA-256. Nothing of it decides a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Packing(StrEnum):
+    """Whether a file is gzip, read to its end (RFC 1952)."""
+
+    INTACT = "intact"
+    DAMAGED = "damaged"
+    NOT_GZIP = "not_gzip"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSurvey:
+    """One archived file, read to its end at one time.
+
+    ``name``, ``size``, ``sha256``: as acquired; what differs from these is not surveyed. ``sha512``: 128 hex, of the
+    same bytes. ``unpacked``: bytes after gunzip as far as they can be unpacked; ``rows``: records below the column
+    names (RFC 4180), ``first_event``/``last_event``: least and greatest of column ``eventTime``; None where the file
+    is no result, not unpackable, or has no such column. ``execution_time``: of the header line; ``header_sha256``: of
+    that line's bytes without its line end, 64 hex. ``trouble``: why something could not be read, "" where nothing.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    sha512: str
+    packing: Packing
+    unpacked: int | None
+    rows: int | None
+    first_event: datetime | None
+    last_event: datetime | None
+    execution_time: datetime | None
+    header_sha256: str | None
+    trouble: str = ""
