@@ -1,4 +1,4 @@
-"""Custody entries about what else is known of evidence: CloudTrail's account of the query, a whole reading, a package.
+"""Custody entries on what else is known of evidence: CloudTrail's account of the query, a whole reading, a package.
 
 The text of a query may name people, so it stays out of the entries: its hash is in them, the text in the archive.
 """
@@ -71,9 +71,9 @@ class EvidenceSurveyed(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported(Entry):
-    """A package of *count* items was made. ``manifest_sha256``: of its ``tagmanifest-sha256.txt``, which pins all of it.
+    """A package of *count* items was made. ``manifest_sha256``: of ``tagmanifest-sha256.txt``, which pins it all.
 
-    ``ids``, ``selection``: as of ``Reported``. ``form``: ``folder``, ``tar.zst`` or ``zip``. ``size``: bytes of payload.
+    ``ids``, ``selection``: as of ``Reported``. ``form``: ``folder``, ``tar.zst``, ``zip``. ``size``: bytes of payload.
     """
 
     kind: ClassVar[str] = "exported"

@@ -10,6 +10,7 @@ from typing import Final
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
 
 SIGN_FILE_BYTES: Final = 4 * MIB
 """Largest sign file that is parsed. One listed file takes under 200 bytes and stands for up to 1 TB."""

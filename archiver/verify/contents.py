@@ -17,7 +17,7 @@ from archiver.domain.limits import CSV_HEADER_BYTES, GZIP_PROBE_OUTPUT_BYTES, KI
 from archiver.domain.times import parse_time
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_EXECUTION_TIME = re.compile(rb"# ?Execution Time: ?([0-9TZ:.+-]{20,40})(?:[ \r\n]|$)")
+EXECUTION_TIME: Final = re.compile(rb"# ?Execution Time: ?([0-9TZ:.+-]{20,40})(?:[ \r\n]|$)")
 _PIECE: Final = 16 * KIB
 """Input of one call of the inflater: each gzip member copies what follows it in the piece, so small is quick."""
 
@@ -103,7 +103,7 @@ def _looks_like_results(start: bytes) -> bool:
 
 
 def _execution_time(line: bytes) -> datetime | None:
-    match = _EXECUTION_TIME.match(line)
+    match = EXECUTION_TIME.match(line)
     if match is None:
         return None
     try:
