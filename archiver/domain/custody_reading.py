@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
-from archiver.domain import custody, custody_log, custody_upkeep
+from archiver.domain import custody, custody_facts, custody_log, custody_upkeep
 from archiver.domain.custody import Actor, Entry, to_json
 from archiver.domain.text import printable
 from archiver.domain.times import parse_time
@@ -27,7 +27,7 @@ _Reader = Callable[[Any, str], Any]
 
 KINDS: Final[Mapping[str, type[Entry]]] = {
     found.kind: found
-    for module in (custody, custody_log, custody_upkeep)
+    for module in (custody, custody_facts, custody_log, custody_upkeep)
     for found in vars(module).values()
     if isinstance(found, type) and issubclass(found, Entry) and found is not Entry
 }
