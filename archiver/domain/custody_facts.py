@@ -73,7 +73,7 @@ class EvidenceSurveyed(Entry):
 class Exported(Entry):
     """A package of *count* items was made. ``manifest_sha256``: of ``tagmanifest-sha256.txt``, which pins it all.
 
-    ``ids``, ``selection``: as of ``Reported``. ``form``: ``folder``, ``tar.zst``, ``zip``. ``size``: bytes of payload.
+    ``ids``, ``selection``: as of ``Reported``. ``form``: ``folder``, ``tar.zst``, ``zip``. ``size``: of its payload.
     """
 
     kind: ClassVar[str] = "exported"
