@@ -119,7 +119,8 @@ class HashChange:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One custody event. ``says``: it in a sentence; ``facts``: the rest of its body, judgements left out.
+    """One custody event. ``terms``: what a sentence about it is made of, by name; ``trouble``: why its body cannot be
+    read, "" where it can; ``facts``: the rest of its body, judgements left out.
 
     ``body_sha256``: of the body as it is kept. ``actor`` is None where the body cannot be read. ``hashes``: what the
     event says of files, each with the hash that it had before; at most :data:`HASHES_SHOWN`, ``more_hashes`` counts
@@ -130,9 +131,10 @@ class Happening:
     at: datetime
     kind: str
     actor: Actor | None
-    says: str
+    terms: Mapping[str, str | int]
     facts: Mapping[str, Any]
     body_sha256: str
+    trouble: str = ""
     hashes: tuple[HashChange, ...] = ()
     more_hashes: int = 0
 
@@ -231,7 +233,7 @@ def judged_runs(judged: Sequence[Judged]) -> list[Run[Judged]]:
 
 def event_runs(history: Sequence[Happening]) -> list[Run[Happening]]:
     """*history* with events put together that say the same of the same actor; one without an actor stands alone."""
-    return _runs(history, lambda event: (event.kind, event.says, event.actor) if event.actor else event.seq)
+    return _runs(history, lambda event: (event.kind, event.terms, event.actor) if event.actor else event.seq)
 
 
 def _runs(told: Sequence[_Told], says: Callable[[_Told], object]) -> list[Run[_Told]]:

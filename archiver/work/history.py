@@ -1,4 +1,4 @@
-"""Custody events read back: the judgements among them, and each one in a sentence.
+"""Custody events of one item read back: the judgements among them, and what each says of whom and of which bytes.
 
 An event whose body cannot be read is shown as such and hides no other: a damaged ledger must stay readable.
 """
@@ -7,94 +7,160 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from archiver.domain.custody import Actor, EvidenceAcquired, EvidenceRepaired, EvidenceVerified, SourceObserved
-from archiver.domain.dossier import Happening, Judged
+from archiver.domain.custody import Actor, Entry, EvidenceAcquired, EvidenceRepaired, EvidenceVerified, SourceObserved
+from archiver.domain.custody_facts import EvidenceSurveyed, QueryDescribed
+from archiver.domain.custody_reading import entry_of
+from archiver.domain.dossier import HASHES_SHOWN, Happening, HashChange, Judged
 from archiver.domain.records import CustodyEvent
+from archiver.domain.survey import FileSurvey
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Reason, Verdict
 
-_SHOWN_ELSEWHERE: Final = frozenset({"kind", "at", "actor", "id", "evidence", "judgement"})
-"""Fields of a body that stand in a happening's own fields, or in the item."""
+_SHOWN_ELSEWHERE: Final = frozenset({"kind", "at", "actor", "id", "evidence", "judgement", "files"})
+"""Members of a body that stand in a happening's own fields, in the item, or in its hashes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class History:
-    """``files``: as they were read at the last judgement that can be read, in the listed order."""
+    """``files``: as they were read at the last judgement that can be read, in the listed order. ``entries``: every
+    event that can be read whole, oldest first; ``surveys``: of files by name, the latest.
+    """
 
-    judged: tuple[Judged, ...]
-    happenings: tuple[Happening, ...]
-    files: tuple[FileResult, ...]
+    judged: list[Judged] = field(default_factory=list)
+    happenings: list[Happening] = field(default_factory=list)
+    files: tuple[FileResult, ...] = ()
+    entries: list[tuple[Entry, Actor]] = field(default_factory=list)
+    surveys: dict[str, FileSurvey] = field(default_factory=dict)
+
+    @property
+    def acquired(self) -> tuple[EvidenceAcquired, Actor] | None:
+        """The acquisition, if it can be read."""
+        return next(((e, actor) for e, actor in self.entries if isinstance(e, EvidenceAcquired)), None)
+
+    @property
+    def described(self) -> QueryDescribed | None:
+        """CloudTrail's account of the query: the last answer, else the last refusal."""
+        told = [entry for entry, _ in self.entries if isinstance(entry, QueryDescribed)]
+        return next((entry for entry in reversed(told) if entry.figures), told[-1] if told else None)
 
 
 def history_of(events: Iterable[CustodyEvent]) -> History:
     """What *events* of one item say, oldest first."""
-    judged: list[Judged] = []
-    happenings: list[Happening] = []
-    files: tuple[FileResult, ...] = ()
+    history = History()
+    hashes = _Hashes()
     for event in events:
         try:
             body = json.loads(event.body)
-            happening = _happening(event, body)
+            happening = _happening(event, body, hashes)
             if "judgement" in body:
-                judged.append(_judged(event, body))
-                files = _files(body["judgement"])
+                history.judged.append(_judged(event, body))
+                history.files = _files(body["judgement"])
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             happening = _unreadable(event, error)
-        happenings.append(happening)
-    return History(tuple(judged), tuple(happenings), files)
+        else:
+            _take_entry(history, body)
+        history.happenings.append(happening)
+    return history
+
+
+def _take_entry(history: History, body: dict[str, Any]) -> None:
+    """Only what reads exactly is a fact; the rest is shown as a happening alone, and ``ledger verify`` tells why."""
+    try:
+        entry, actor = entry_of(body)
+    except (ValueError, RecursionError):
+        return
+    history.entries.append((entry, actor))
+    if isinstance(entry, EvidenceSurveyed):
+        history.surveys.update((file.name, file) for file in entry.files)
 
 
 def _unreadable(event: CustodyEvent, error: Exception) -> Happening:
-    says = f"THE BODY OF THIS EVENT CANNOT BE READ ({type(error).__name__}: {error})"
-    return Happening(event.seq, event.at, event.kind, None, says, {}, _digest(event))
+    trouble = f"{type(error).__name__}: {error}"
+    return Happening(event.seq, event.at, event.kind, None, {}, {}, _digest(event), trouble)
 
 
 def _digest(event: CustodyEvent) -> str:
     return hashlib.sha256(event.body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _happening(event: CustodyEvent, body: Mapping[str, Any]) -> Happening:
+def _happening(event: CustodyEvent, body: Mapping[str, Any], hashes: _Hashes) -> Happening:
     actor = body["actor"]
     facts = {name: value for name, value in body.items() if name not in _SHOWN_ELSEWHERE}
-    who = Actor(str(actor["user"]), str(actor["host"]), str(actor["version"]))
-    return Happening(event.seq, event.at, event.kind, who, _sentence(event.kind, body), facts, _digest(event))
+    changes = list(hashes.told(event.kind, body))
+    return Happening(
+        seq=event.seq,
+        at=event.at,
+        kind=event.kind,
+        actor=Actor(str(actor["user"]), str(actor["host"]), str(actor["version"])),
+        terms=_terms(event.kind, body),
+        facts=facts,
+        body_sha256=_digest(event),
+        hashes=tuple(changes[:HASHES_SHOWN]),
+        more_hashes=max(0, len(changes) - HASHES_SHOWN),
+    )
 
 
-def _sentence(kind: str, body: Mapping[str, Any]) -> str:
+class _Hashes:
+    """The SHA-256 of each file as events tell of it, by its archive path; judgements name files, not paths."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str | None] = {}
+        self._paths: dict[str, str] = {}
+
+    def told(self, kind: str, body: Mapping[str, Any]) -> Iterator[HashChange]:
+        """What *body* says, each with the hash before."""
+        if kind == EvidenceAcquired.kind:
+            for file in body["evidence"]["files"]:
+                self._paths[str(file["name"])] = str(file["path"])
+                yield self._now(str(file["path"]), file["sha256"])
+        elif kind == EvidenceRepaired.kind:
+            for file in body["files"]:
+                self._known[str(file["path"])] = file["before"]
+                yield self._now(str(file["path"]), file["after"])
+        elif kind == EvidenceVerified.kind:
+            for file in body["judgement"]["files"]:
+                name = str(file["name"])
+                yield self._now(self._paths.get(name, name), file["sha256"])
+        elif kind == EvidenceSurveyed.kind:
+            for file in body["files"]:
+                name = str(file["name"])
+                yield self._now(self._paths.get(name, name), file["sha256"])
+
+    def _now(self, path: str, sha256: str | None) -> HashChange:
+        before = self._known.get(path)
+        self._known[path] = sha256
+        return HashChange(path, before, sha256)
+
+
+def _terms(kind: str, body: Mapping[str, Any]) -> dict[str, str | int]:
+    """What a sentence about an event of *kind* is made of; what is no word of a code stands as it is."""
     match kind:
         case EvidenceAcquired.kind:
             evidence = body["evidence"]
             how = "imported" if body.get("by_import") else "fetched"
             count = len(evidence["files"])
-            return f"{how} {count} {_files_word(count)} from {evidence['source_url']}; {_outcome(body)}"
+            return {"how": how, "count": count, "url": str(evidence["source_url"]), **_outcome(body)}
         case EvidenceVerified.kind:
-            occasions = {
-                "audit": "read again",
-                "key": "judged again, for a key had come",
-                "repair": "read again after the repair",
-            }
-            occasion = str(body["occasion"])
-            return f"{occasions.get(occasion, occasion)}; {_outcome(body)}"
+            return {"occasion": str(body["occasion"]), **_outcome(body)}
         case SourceObserved.kind:
-            return f"{body['finding']}: {body['detail']}"
+            return {"finding": str(body["finding"]), "detail": str(body["detail"])}
         case EvidenceRepaired.kind:
             paths = [str(file["path"]) for file in body["files"]]
-            what = f"{len(paths)} {_files_word(len(paths))} from {body['repaired_from']}"
-            return f"repaired {what}: {', '.join(paths[:5])}"
-    return kind.replace("_", " ")
+            return {"count": len(paths), "url": str(body["repaired_from"]), "paths": ", ".join(paths[:5])}
+        case QueryDescribed.kind:
+            return {"query": str(body["query_id"]), "refusal": str(body["refusal"])}
+        case EvidenceSurveyed.kind:
+            return {"count": len(body["files"])}
+    return {}
 
 
-def _files_word(count: int) -> str:
-    return "file" if count == 1 else "files"
-
-
-def _outcome(body: Mapping[str, Any]) -> str:
+def _outcome(body: Mapping[str, Any]) -> dict[str, str]:
     judgement = body["judgement"]
-    codes = [*judgement["reasons"], *judgement["findings"]]
-    return f"{judgement['verdict']}" + (f" ({', '.join(codes)})" if codes else "")
+    codes = [*map(str, judgement["reasons"]), *map(str, judgement["findings"])]
+    return {"verdict": str(judgement["verdict"]), "codes": ", ".join(codes)}
 
 
 def _judged(event: CustodyEvent, body: Mapping[str, Any]) -> Judged:

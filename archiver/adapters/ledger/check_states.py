@@ -6,7 +6,7 @@ from typing import Final
 
 from archiver.adapters.ledger.check_scratch import ALL_FINDINGS, BITS
 from archiver.adapters.ledger.check_spool import Spool
-from archiver.adapters.ledger.projection import OF_THE_SOURCE
+from archiver.domain.standing import OF_THE_SOURCE
 from archiver.domain.verdict import Finding
 
 _MOST_HELD: Final = 30_000

@@ -14,11 +14,11 @@ from sqlalchemy.engine import Connection
 
 from archiver.adapters.ledger.bodies import ABSENT, Event, as_json, dig, event_of
 from archiver.adapters.ledger.key_rows import KeyRows, load_keys
-from archiver.adapters.ledger.projection import OF_THE_SOURCE, findings_restored, findings_with
 from archiver.adapters.ledger.statements import chunks, rows_of
 from archiver.adapters.ledger.stored import stored_text
 from archiver.adapters.ledger.tables import custody_events, evidence, evidence_state, files, verifications
 from archiver.domain.custody import EvidenceAcquired, EvidenceVerified, SourceObserved, SourceRestored, to_json
+from archiver.domain.standing import OF_THE_SOURCE, findings_restored, findings_with
 from archiver.domain.text import printable
 from archiver.domain.verdict import Reason
 

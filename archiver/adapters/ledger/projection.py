@@ -42,13 +42,11 @@ from archiver.domain.custody import (
     to_json,
 )
 from archiver.domain.custody_log import CheckpointAnchored, LogKeyAdopted
+from archiver.domain.standing import OF_THE_SOURCE, findings_restored, findings_with
 from archiver.domain.verdict import Finding, Judgement, Reason
 from archiver.errors import LedgerError
 from archiver.log.leaf import leaf_of
 from archiver.log.tree import Frontier, leaf_hash
-
-OF_THE_SOURCE: Final = (Finding.SOURCE_CHANGED.value, Finding.SOURCE_DELETED.value)
-"""Findings that an audit of the archive neither makes nor unmakes."""
 
 
 class Projection:
@@ -193,17 +191,6 @@ _IN_ORDER: Final = (
     log_keys,
     anchors,
 )
-
-
-def findings_with(findings: Iterable[str], standing: Iterable[str]) -> list[str]:
-    """*findings* and *standing* once each, in the order of the enum."""
-    held = {*findings, *standing}
-    return [finding.value for finding in Finding if finding.value in held]
-
-
-def findings_restored(standing: Iterable[str]) -> list[str]:
-    """What of *standing* still stands once the source holds again what was reported as deleted."""
-    return [code for code in standing if code != Finding.SOURCE_DELETED.value]
 
 
 def _standing(state: Row) -> list[str]:
