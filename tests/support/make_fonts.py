@@ -1,4 +1,4 @@
-"""Makes the fonts of PDF reports (archiver/render/fonts): subsets of Noto Sans CJK JP. The same source, the same bytes.
+"""Makes the fonts of PDF reports (archiver/render/fonts): subsets of Noto Sans CJK JP. Same source, same bytes.
 
 Run by hand, with fonttools 4.68 at hand and the fonts of Debian's package fonts-noto-cjk 1:20220127+repack1-1::
 
