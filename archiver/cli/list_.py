@@ -16,7 +16,7 @@ from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Finding, Reason
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK
-from archiver.render.json_report import evidence_json
+from archiver.render.json_item import evidence_json
 
 if TYPE_CHECKING:
     from archiver.domain.records import EvidenceRecord

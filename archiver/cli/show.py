@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -11,17 +12,22 @@ import click
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.output import human_size, print_json, print_table, say, verdict_text
 from archiver.cli.select import codes_of
+from archiver.domain.facts import Absent, Fact, Label
 from archiver.domain.times import format_optional, format_time
 from archiver.errors import EXIT_OK
 
 if TYPE_CHECKING:
-    from archiver.domain.dossier import ItemDossier
+    from archiver.domain.dossier import FileAccount, Fixity, ItemDossier, Judged
+
+_SILENT: Final = (Absent.NONE, Absent.NOT_S3, Absent.NOT_ASKED, Absent.NOT_READ, Absent.NOT_ANSWERED)
+"""Reasons for which a value is left out here: they say nothing of the item, and ``--json`` tells them all."""
 
 _EPILOG: Final = """\b
 Examples:
   archiver show 3f2a9c0d11be
   archiver show 6c460c7e-cc7e-5a86-bacc-1f7fda255c55 --json
   archiver show 3f2a --json | jq .verifications[-1].checks
+  archiver show 3f2a --json | jq '.facts.query[] | select(.name == "sql_text")'
 
 ID is an evidence ID, a query ID, or the beginning of either that only one item has.
 
@@ -36,18 +42,19 @@ Exit status: 0 whatever the verdict is, 2 where no item or several have the ID, 
 def command(cli: Cli, item_id: str, as_json: bool) -> int:
     """Show one item whole: files, key, checks, custody history.
 
-    What CloudTrail signed, what the sign file and the path merely claim, and what this archive observed are shown
-    apart. Every judgement on record is shown with each of its checks, and every custody event. The ledger's rows
-    are held against its events; the archive's files are not read again (archiver audit --id ID does that).
+    Each value stands under whose word it is: signed by AWS, observed from an AWS API, claimed and not signed, stated
+    by the operator, or recorded here. Every judgement on record is shown with each of its checks, and every custody
+    event. The ledger's rows are held against its events; of the archive's files only the sign file and the header of
+    the first result are read (archiver audit --id ID reads them all).
     """
     from archiver import wiring
     from archiver.work.dossier import Dossiers
 
     with closing(wiring.open_app(cli.settings(), cli.stop, cli.progress())) as app:
-        dossiers = Dossiers(app.ledger, str(app.settings.archive.path))
+        dossiers = Dossiers(app.ledger, app.store, str(app.settings.archive.path), wiring.utc_now())
         item = dossiers.item(app.ledger.evidence.resolve(item_id))
     if as_json:
-        from archiver.render.json_report import item_json
+        from archiver.render.json_item import item_json
 
         print_json(item_json(item))
     else:
@@ -57,12 +64,12 @@ def command(cli: Cli, item_id: str, as_json: bool) -> int:
 
 def _print(item: ItemDossier) -> None:
     _standing(item)
-    _observed(item)
-    _signed(item)
-    _claims(item)
+    for label in Label:
+        _facts(item, label)
     _files(item)
     _key(item)
     _judgements(item)
+    _fixity(item.fixity)
     _custody(item)
     _recheck(item)
 
@@ -73,77 +80,72 @@ def _head(title: str) -> None:
 
 
 def _field(name: str, value: object) -> None:
-    say(f"  {name:16} {'-' if value is None or value == '' else value}")
+    say(f"  {name:24} {'-' if value is None or value == '' else value}")
 
 
 def _standing(item: ItemDossier) -> None:
-    from archiver.render.statements import FINDINGS, REASONS
+    from archiver.render.words.en import WORDS
 
     state = item.state
     click.echo(f"{item.evidence.id}  {verdict_text(state.verdict.value)}")
     for reason in state.reasons:
-        say(f"  {reason}: {REASONS[reason]}")
+        say(f"  {reason}: {WORDS.reasons[reason]}")
     for finding in state.findings:
-        say(f"  +{finding}: {FINDINGS[finding]}")
+        say(f"  +{finding}: {WORDS.findings[finding]}")
     for disagreement in item.disagreements:
         say(f"  THE LEDGER DISAGREES WITH ITSELF: {disagreement}")
 
 
-def _observed(item: ItemDossier) -> None:
-    evidence, state = item.evidence, item.state
-    _head("Observed by this archive")
-    _field("source", f"{evidence.source}, {evidence.source_url}")
-    _field("found at", evidence.prefix)
-    _field("archived at", evidence.path)
-    _field("revision", evidence.revision)
-    _field("size", f"{human_size(evidence.size)} in {len(evidence.files)} files")
-    _field("first seen", format_time(evidence.first_seen_at))
-    _field("acquired", format_time(evidence.acquired_at) + (f" by {evidence.caller}" if evidence.caller else ""))
-    _field("last audited", format_optional(state.last_audited_at) or "not since it was acquired")
-    _field("next audit", format_time(state.next_audit_at))
+def _facts(item: ItemDossier, label: Label) -> None:
+    """What of the item stands under *label*; the signed hashes are the first that AWS signed."""
+    from archiver.render.words.en import WORDS
+
+    facts = [one for one in (*item.source, *item.query, *item.acquisition) if one.label is label]
+    if label is not Label.SIGNED and all(one.absent in _SILENT for one in facts):
+        return
+    words = WORDS.labels[label]
+    _head(words[:1].upper() + words[1:])
+    if label is Label.SIGNED:
+        _field("signature", WORDS.signatures[item.signature.value] if item.signature else "was never judged")
+        for number, sha256 in enumerate(item.signed_hashes, 1):
+            _field(f"hash {number}", sha256)
+    if label is Label.RECORDED:
+        _field("Size", f"{human_size(item.evidence.size)} in {len(item.evidence.files)} files")
+    if label is Label.CLAIMED:
+        _field("Key fingerprint", item.evidence.fingerprint)
+    _shown(facts)
 
 
-def _signed(item: ItemDossier) -> None:
-    from archiver.render.statements import SIGNATURES
+def _shown(facts: Iterable[Fact], indent: str = "") -> None:
+    from archiver.render.words.en import WORDS
 
-    _head("Signed by CloudTrail: the ordered list of hashes, and nothing else")
-    _field("signature", SIGNATURES[item.signature.value] if item.signature else "was never judged")
-    for number, sha256 in enumerate(item.signed_hashes, 1):
-        _field(f"hash {number}", sha256)
-
-
-def _claims(item: ItemDossier) -> None:
-    evidence = item.evidence
-    _head("Claimed, not signed")
-    _field("account", f"{evidence.account} (path)" if evidence.account else None)
-    _field("query ID", f"{evidence.query_id} (path)" if evidence.query_id else None)
-    _field("Region", f"{evidence.region} (sign file)" if evidence.region else None)
-    complete = format_optional(evidence.query_complete_time)
-    _field("query complete", f"{complete} (sign file)" if complete else None)
-    _field("key fingerprint", f"{evidence.fingerprint} (sign file)" if evidence.fingerprint else None)
+    for one in facts:
+        if one.absent is None:
+            code = WORDS.values.get(f"{one.name}.{one.value}", one.value)
+            text: object = format_time(code) if isinstance(code, datetime) else code
+            _field(indent + WORDS.facts[one.name], text)
+        elif one.absent not in _SILENT:
+            _field(indent + WORDS.facts[one.name], f"- ({WORDS.absences[one.absent]})")
 
 
 def _files(item: ItemDossier) -> None:
-    from archiver.render.statements import STANDINGS
+    from archiver.render.words.en import WORDS
 
     _head("Files, as acquired")
     for file in item.files:
         size = "" if file.size is None else f", {file.size} bytes"
-        say(f"  {file.name}: {STANDINGS[file.standing]}{size}")
-        if file.sha256 is not None:
-            _field("  SHA-256", file.sha256)
-        if file.listed_sha256 not in (None, file.sha256):
-            _field("  listed SHA-256", file.listed_sha256)
-        if file.path is not None:
-            _field("  archived at", file.path)
-        if file.origin is not None:
-            _origin_fields(item, file.origin.version_id, file.origin.request_id)
+        say(f"  {file.name}: {WORDS.standings[file.standing]}{size}")
+        _file(file)
 
 
-def _origin_fields(item: ItemDossier, version_id: str | None, request_id: str | None) -> None:
-    if item.evidence.source_url.startswith("s3://"):
-        _field("  version ID", version_id)
-        _field("  request ID", request_id)
+def _file(file: FileAccount) -> None:
+    if file.sha256 is not None:
+        _field("  SHA-256", file.sha256)
+    if file.listed_sha256 not in (None, file.sha256):
+        _field("  listed SHA-256", file.listed_sha256)
+    if file.path is not None:
+        _field("  Archived at", file.path)
+        _shown(file.facts, "  ")
 
 
 def _key(item: ItemDossier) -> None:
@@ -164,24 +166,44 @@ def _key(item: ItemDossier) -> None:
 
 
 def _judgements(item: ItemDossier) -> None:
-    from archiver.render.statements import FINDINGS
+    from archiver.render.words.en import WORDS
 
     _head("Judgements, oldest first")
     for one in item.judged:
         codes = codes_of(one.reasons, one.findings)
         say(f"  {format_time(one.at)}  {one.occasion}: {one.verdict.value.upper()}{f'  {codes}' if codes else ''}")
         for check in one.checks:
-            result = "finding" if check.id in FINDINGS else check.result.value
+            result = "finding" if check.id in WORDS.findings else check.result.value
             say(f"    {result:8} {check.id}: {check.detail}")
 
 
+def _fixity(fixity: Fixity) -> None:
+    _head("Fixity")
+    _field("judged", f"{fixity.count} times" if fixity.count != 1 else "once")
+    _field("last verified", _when(fixity.last_good))
+    if fixity.first_bad:
+        _field("first bad since", _when(fixity.first_bad))
+    _field("next audit", format_time(fixity.due_at) + (" (OVERDUE)" if fixity.overdue else ""))
+
+
+def _when(one: Judged | None) -> str:
+    return "never" if one is None else f"{format_time(one.at)} (event {one.seq})"
+
+
 def _custody(item: ItemDossier) -> None:
+    from archiver.render.words.en import WORDS
+
     _head("Custody events")
     rows: list[Sequence[object]] = [
-        (e.seq, format_time(e.at), f"{e.actor.user}@{e.actor.host}" if e.actor else None, e.kind, e.says)
+        (e.seq, format_time(e.at), f"{e.actor.user}@{e.actor.host}" if e.actor else None, e.kind, WORDS.sentence(e))
         for e in item.history
     ]
     print_table(("SEQ", "AT", "WHO", "EVENT", "WHAT"), rows)
+    for event in item.history:
+        for one in event.hashes:
+            if one.before is not None and one.before != one.after:
+                after = one.after or "not there or not readable"
+                say(f"  event {event.seq}: {one.file} WAS {one.before}, THEN {after}")
 
 
 def _recheck(item: ItemDossier) -> None:

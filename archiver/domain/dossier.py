@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, Final, Generic, TypeVar
 
 from archiver.domain.custody import Actor
+from archiver.domain.delivery import parse_query_path
 from archiver.domain.evidence import Evidence, EvidenceState, FileRole, Origin
 from archiver.domain.facts import Absent, Fact
 from archiver.domain.keys import HeldKey
@@ -24,6 +25,9 @@ OVERVIEW_LINES: Final = 500
 
 HASHES_SHOWN: Final = 1000
 """Most files of one custody event that a report lists with their hashes."""
+
+METHODS_SHOWN: Final = 100
+"""Most ways of acquisition that a summary tells apart; the others count together under an empty name."""
 
 REPORTED_IDS: Final = 1000
 """Most IDs that the custody entry of one report holds (35 KB); of a larger one it holds the count alone."""
@@ -141,11 +145,16 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of repeating the check by hand: shell *commands*, and what they must print."""
+    """One step of repeating the check by hand: shell *commands*, and what they must print.
+
+    ``title``, ``expected``: in English. ``code``, ``terms``: what another language has its own words for.
+    """
 
     title: str
     commands: tuple[str, ...]
     expected: str
+    code: str = ""
+    terms: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +295,8 @@ class Summary:
     ``disagreeing``: items about which the ledger disagrees with itself. ``verified`` and ``others``: at most
     :data:`OVERVIEW_LINES` each. ``ids``: at most :data:`REPORTED_IDS` and one more. ``days``: items by the day in
     their path, else of their acquisition. ``first_event``, ``last_event``: of all files that were read for it.
-    ``overdue``: items whose audit is. ``methods``: how they were acquired, and by which callers; at most 100.
+    ``overdue``: items whose audit is. ``methods``: items by how they were acquired (fact ``how``) and, behind a
+    blank, as which caller where there was one; at most :data:`METHODS_SHOWN`, the others under "".
     """
 
     by_verdict: dict[Verdict, int] = field(
@@ -330,6 +340,7 @@ class Summary:
         self.files += len(evidence.files)
         if len(self.ids) <= REPORTED_IDS:
             self.ids.append(evidence.id)
+        self._place(item)
         lines = self.verified if state.verdict is Verdict.VERIFIED else self.others
         if len(lines) < OVERVIEW_LINES:
             lines.append(
@@ -343,3 +354,21 @@ class Summary:
                     state.findings,
                 )
             )
+
+    def _place(self, item: ItemDossier) -> None:
+        """Where *item* stands among days, methods and what is due."""
+        evidence = item.evidence
+        path = parse_query_path(evidence.prefix)
+        counts = self.days.setdefault(path.day if path else evidence.acquired_at.date(), {})
+        counts[item.state.verdict] = counts.get(item.state.verdict, 0) + 1
+        self.overdue += item.fixity.overdue
+        told = {one.name: one.value for one in item.acquisition}
+        method = " ".join(str(told[name]) for name in ("how", "caller") if told.get(name) is not None)
+        if method not in self.methods and len(self.methods) >= METHODS_SHOWN:
+            method = ""
+        self.methods[method] = self.methods.get(method, 0) + 1
+        facts = [one for file in item.files for one in file.facts]
+        first = [one.value for one in facts if one.name == "first_event" and isinstance(one.value, datetime)]
+        last = [one.value for one in facts if one.name == "last_event" and isinstance(one.value, datetime)]
+        self.first_event = min([*first, *([self.first_event] if self.first_event else [])], default=None)
+        self.last_event = max([*last, *([self.last_event] if self.last_event else [])], default=None)

@@ -1,22 +1,34 @@
-"""Dossiers as JSON: one item for ``show``, a whole report piece by piece. Keys stand in a fixed order."""
+"""A report as JSON, piece by piece. Its form is published: ``schema/report-2.schema.json``."""
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
-from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged, OverviewLine, Step, Summary
-from archiver.domain.evidence import Evidence, EvidenceState, Origin
-from archiver.domain.keys import HeldKey, KeyProvenance
+from archiver.domain.dossier import Heading, ItemDossier, OverviewLine, Summary
 from archiver.domain.log_records import LogState, StoredCheckpoint
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Verdict
-from archiver.render.statements import NOT_COVERED, VERIFIED_MEANS
+from archiver.render.json_item import item_json
+from archiver.render.words.en import WORDS
+from archiver.version import NAME
 
-SCHEMA: Final = "cloudtrail-evidence-archiver/report/1"
+SCHEMA: Final = "cloudtrail-evidence-archiver/report/2"
 """Names the report's form; the number rises when a field changes its meaning or goes."""
+
+_CERTIFIES: Final = (
+    "Federal Rules of Evidence, Rule 902(13)",
+    "Federal Rules of Evidence, Rule 902(14)",
+    "28 U.S.C. § 1746",
+)
+_FOR_THE_SIGNER: Final = (
+    *("name", "employer", "position", "address", "qualification", "normal_operation", "exceptions"),
+    *("date", "place", "signature"),
+)
+"""What a certification needs and no record here tells."""
+
+_JUDGED: Final = (Verdict.VERIFIED, Verdict.FAILED, Verdict.INDETERMINATE)
 
 
 class JsonReport:
@@ -28,21 +40,26 @@ class JsonReport:
         """Everything above the items."""
         head = {
             "schema": SCHEMA,
+            "id": heading.id,
             "generated_at": format_time(heading.generated_at),
-            "tool": {"name": "cloudtrail-evidence-archiver", "version": heading.actor.version},
+            "language": heading.language,
+            "before": heading.before,
+            "tool": {"name": NAME, "version": heading.actor.version},
             "written_by": {"user": heading.actor.user, "host": heading.actor.host},
             "request": {
                 "case": heading.case or None,
                 "exhibit": heading.exhibit or None,
                 "purpose": heading.purpose or None,
+                "requester": heading.requester or None,
                 "selection": heading.selection,
             },
             "ledger": heading.ledger_url,
             "archive": heading.archive_url,
             "log": _log(heading.log) if heading.log else None,
             "summary": _summary(summary),
-            "verified_means": VERIFIED_MEANS,
-            "not_covered_by_the_signature": [{"what": what, "text": text} for what, text in NOT_COVERED],
+            "certification": _certification(heading, summary),
+            "verified_means": WORDS.verified_means,
+            "not_covered_by_the_signature": [{"what": what, "text": text} for what, text in WORDS.not_covered],
         }
         lines = json_text(head, indent=1).removesuffix("\n}")
         yield f'{lines},\n "evidence": ['
@@ -72,12 +89,32 @@ def _escaped(character: str) -> str:
 def _summary(summary: Summary) -> dict[str, Any]:
     return {
         "items": summary.items,
-        **{v.value: summary.by_verdict[v] for v in (Verdict.VERIFIED, Verdict.FAILED, Verdict.INDETERMINATE)},
+        **_by_verdict(summary.by_verdict),
         "with_findings": summary.with_findings,
         "ledger_disagrees": summary.disagreeing,
+        "overdue": summary.overdue,
         "files": summary.files,
         "bytes": summary.size,
+        "first_event": format_optional(summary.first_event),
+        "last_event": format_optional(summary.last_event),
+        "days": [{"day": day.isoformat(), **_by_verdict(counts)} for day, counts in sorted(summary.days.items())],
         "not_verified": [_line(line) for line in summary.others],
+    }
+
+
+def _by_verdict(counts: dict[Verdict, int]) -> dict[str, int]:
+    return {verdict.value: counts.get(verdict, 0) for verdict in _JUDGED}
+
+
+def _certification(heading: Heading, summary: Summary) -> dict[str, Any]:
+    """What the ledger knows of what a qualified person would certify; what only that person can say is left open."""
+    return {
+        "draft_for": list(_CERTIFIES),
+        "system": f"{NAME} {heading.actor.version}",
+        "host": heading.actor.host,
+        "digests": ["SHA-256", "SHA-512"],
+        "acquired": [{"how": how, "items": count} for how, count in sorted(summary.methods.items())],
+        "for_the_signer": list(_FOR_THE_SIGNER),
     }
 
 
@@ -114,144 +151,3 @@ def _line(line: OverviewLine) -> dict[str, Any]:
         "reasons": list(line.reasons),
         "findings": list(line.findings),
     }
-
-
-def evidence_json(evidence: Evidence, state: EvidenceState) -> dict[str, Any]:
-    """What ``list --json`` and every longer account of an item have in common."""
-    return {
-        "id": evidence.id,
-        "source": evidence.source,
-        "account": evidence.account,
-        "query_id": evidence.query_id,
-        "revision": evidence.revision,
-        "prefix": evidence.prefix,
-        "path": evidence.path,
-        "verdict": state.verdict.value,
-        "reasons": list(state.reasons),
-        "findings": list(state.findings),
-        "bytes": evidence.size,
-        "region": evidence.region,
-        "query_complete_time": format_optional(evidence.query_complete_time),
-        "fingerprint": evidence.fingerprint,
-        "acquired_at": format_time(evidence.acquired_at),
-        "last_audited_at": format_optional(state.last_audited_at),
-        "next_audit_at": format_time(state.next_audit_at),
-    }
-
-
-def item_json(item: ItemDossier) -> dict[str, Any]:
-    """One item whole: what ``show --json`` prints and what stands in a report's ``evidence``."""
-    evidence = item.evidence
-    return {
-        **evidence_json(evidence, item.state),
-        "source_url": evidence.source_url,
-        "first_seen_at": format_time(evidence.first_seen_at),
-        "caller": evidence.caller,
-        "signed": {
-            "signature": item.signature.value if item.signature else None,
-            "hashes": list(item.signed_hashes),
-            "hash_list_sha256": evidence.hash_list_sha256,
-        },
-        "claims": {
-            "path": {"account": evidence.account, "query_id": evidence.query_id},
-            "sign_file": {
-                "region": evidence.region,
-                "query_complete_time": format_optional(evidence.query_complete_time),
-                "fingerprint": evidence.fingerprint,
-            },
-        },
-        "files": [_file(file) for file in item.files],
-        "key": _key(item.keys, item.key_folder),
-        "verifications": [_judged(one) for one in item.judged],
-        "custody": [_happening(event) for event in item.history],
-        "ledger_disagreements": list(item.disagreements),
-        "recheck": [_step(step) for step in item.steps],
-    }
-
-
-def _file(file: FileAccount) -> dict[str, Any]:
-    return {
-        "name": file.name,
-        "role": file.role.value,
-        "path": file.path,
-        "size": file.size,
-        "sha256": file.sha256,
-        "listed_sha256": file.listed_sha256,
-        "signed_sha256": file.signed_sha256,
-        "standing": file.standing.value,
-        "origin": _origin(file.origin) if file.origin else None,
-    }
-
-
-def _origin(origin: Origin) -> dict[str, Any]:
-    return {
-        "key": origin.key,
-        "etag": origin.etag,
-        "version_id": origin.version_id,
-        "last_modified": format_optional(origin.last_modified),
-        "request_id": origin.request_id,
-        "request_id_2": origin.request_id_2,
-        "clock_offset_ms": origin.clock_offset_ms,
-        "encryption": origin.encryption,
-    }
-
-
-def _key(copies: Sequence[HeldKey], folder: str | None) -> dict[str, Any] | None:
-    if not copies:
-        return None
-    key = copies[0].key
-    return {
-        "fingerprint": key.fingerprint,
-        "sha256": key.sha256,
-        "value": base64.b64encode(key.der).decode("ascii"),
-        "path": folder,
-        "copies": [
-            {
-                "region": held.key.region,
-                "valid_from": format_optional(held.key.valid_from),
-                "valid_until": format_optional(held.key.valid_until),
-                "provenance": [_provenance(one) for one in held.provenance],
-            }
-            for held in copies
-        ],
-    }
-
-
-def _provenance(provenance: KeyProvenance) -> dict[str, Any]:
-    return {
-        "method": provenance.method,
-        "endpoint": provenance.endpoint,
-        "caller": provenance.caller,
-        "obtained_at": format_time(provenance.obtained_at),
-        "request_id": provenance.request_id,
-    }
-
-
-def _judged(one: Judged) -> dict[str, Any]:
-    return {
-        "seq": one.seq,
-        "at": format_time(one.at),
-        "occasion": one.occasion,
-        "verdict": one.verdict.value,
-        "reasons": list(one.reasons),
-        "findings": list(one.findings),
-        "checks": [{"id": c.id, "result": c.result.value, "detail": c.detail} for c in one.checks],
-        "key_sha256": one.key_sha256,
-    }
-
-
-def _happening(event: Happening) -> dict[str, Any]:
-    actor = event.actor
-    return {
-        "seq": event.seq,
-        "at": format_time(event.at),
-        "kind": event.kind,
-        "actor": {"user": actor.user, "host": actor.host, "version": actor.version} if actor else None,
-        "says": event.says,
-        "facts": dict(event.facts),
-        "body_sha256": event.body_sha256,
-    }
-
-
-def _step(step: Step) -> dict[str, Any]:
-    return {"title": step.title, "commands": list(step.commands), "expected": step.expected or None}
