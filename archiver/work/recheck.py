@@ -48,9 +48,11 @@ def steps_for(evidence: Evidence, key: HeldKey | None, key_folder: str | None, a
             "The signed text: the listed hashes in their order, one space between, no newline",
             (_HASH_LIST, 'openssl dgst -sha256 "$W/hash_list_file"'),
             f"{evidence.hash_list_sha256}, as recorded when the delivery was acquired",
+            "signing",
+            {"sha256": evidence.hash_list_sha256},
         ),
-        Step("The signature, from hex to bytes", (_SIGNATURE,), ""),
-        Step("The check itself", (_VERIFY,), "Verified OK"),
+        Step("The signature, from hex to bytes", (_SIGNATURE,), "", "signature"),
+        Step("The check itself", (_VERIFY,), "Verified OK", "check"),
     )
 
 
@@ -63,6 +65,7 @@ def _places(evidence: Evidence, archive: str) -> Step:
             "W=$(mktemp -d)",
         ),
         "",
+        "places",
     )
 
 
@@ -73,12 +76,13 @@ def _hashes(evidence: Evidence) -> Step:
     if 0 < len(results) <= _NAMED_FILES:
         names = " ".join(f'"$D"/{shlex.quote(file.name)}' for file in results)
         listed = "; ".join(f"{file.name} {file.listed_sha256 or 'is not listed'}" for file in results)
-        return Step(title, (f"openssl dgst -sha256 {names}",), f"what the sign file lists: {listed}")
+        expected = f"what the sign file lists: {listed}"
+        return Step(title, (f"openssl dgst -sha256 {names}",), expected, "hashes", {"listed": listed})
     commands = (
         f"""grep -oE '"file(Name|HashValue)"[^,}}]*' {_SIGN}""",
         'openssl dgst -sha256 "$D"/result_*.csv.gz',
     )
-    return Step(title, commands, "for each file the hash that the sign file lists with its name")
+    return Step(title, commands, "for each file the hash that the sign file lists with its name", "many_hashes")
 
 
 def _public_key(evidence: Evidence, key: HeldKey | None, key_folder: str | None) -> Step:
@@ -93,6 +97,8 @@ def _public_key(evidence: Evidence, key: HeldKey | None, key_folder: str | None)
             f'openssl rsa -RSAPublicKey_in -in {folder}/public_key_pkcs1.pem -pubout -out "$W/public_key_x509.pem"',
         ),
         f"MD5 {key.key.fingerprint}, which the sign file names; SHA-256 {key.key.sha256}",
+        "key",
+        {"fingerprint": key.key.fingerprint, "sha256": key.key.sha256},
     )
 
 
@@ -113,4 +119,6 @@ def _asking_for_key(evidence: Evidence) -> Step:
             'openssl rsa -RSAPublicKey_in -inform DER -in "$W/public_key.der" -pubout -out "$W/public_key_x509.pem"',
         ),
         f"a key; its MD5 (openssl dgst -md5) must be {evidence.fingerprint}",
+        "asked_key",
+        {"fingerprint": evidence.fingerprint or "–"},
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from archiver.domain.dossier import Standing
+from archiver.domain.evidence import FileRole
 from archiver.domain.facts import Absent, Label
 from archiver.domain.log_records import KeyStanding
 from archiver.domain.verdict import Finding, Reason, Verdict
+from archiver.render.words.en_texts import TEXTS
 from archiver.render.words.vocabulary import Words
 
 _LABELS: Final = {
@@ -16,6 +18,14 @@ _LABELS: Final = {
     Label.CLAIMED: "claimed, not signed",
     Label.RECORDED: "recorded here",
     Label.STATED: "stated by the operator",
+}
+
+_MARKS: Final = {
+    Label.SIGNED: "AWS-signed",
+    Label.OBSERVED: "AWS API",
+    Label.CLAIMED: "claimed",
+    Label.RECORDED: "recorded",
+    Label.STATED: "stated",
 }
 
 _ABSENCES: Final = {
@@ -99,19 +109,38 @@ _VALUES: Final = {
 }
 
 _SENTENCES: Final = {
-    "evidence_acquired": "{how} {count} file(s) from {url}; {outcome}",
+    "evidence_acquired": "{how} {files} from {url}; {outcome}",
     "evidence_verified": "{occasion}; {outcome}",
     "source_observed": "{finding}: {detail}",
     "source_restored": "the source holds again what was deleted there",
-    "evidence_repaired": "repaired {count} file(s) from {url}: {paths}",
+    "evidence_repaired": "repaired {files} from {url}: {paths}",
     "query_described": "CloudTrail was asked about the query {query}. {refusal}",
-    "evidence_surveyed": "{count} file(s) read to their end: SHA-512, rows, times of events",
+    "evidence_surveyed": "{files} read to the end: SHA-512, rows, times of events",
     "reported": "a report was written",
     "exported": "a package was made",
 }
 
-_TEXTS: Final = {
-    "unreadable_event": "THE BODY OF THIS EVENT CANNOT BE READ ({trouble})",
+_STEPS: Final = {
+    "places": ("Where things are: the archive, the delivery in it, and a folder for what is made here", ""),
+    "hashes": ("The hash of each result file as it lies, compressed", "what the sign file lists: {listed}"),
+    "many_hashes": (
+        "The hash of each result file as it lies, compressed",
+        "for each file the hash that the sign file lists with its name",
+    ),
+    "key": (
+        "The public key: its fingerprint (MD5), its identity (SHA-256), and the form that openssl verifies with",
+        "MD5 {fingerprint}, which the sign file names; SHA-256 {sha256}",
+    ),
+    "asked_key": (
+        "The public key: the archive holds none with this fingerprint, so it must be asked for",
+        "a key; its MD5 (openssl dgst -md5) must be {fingerprint}",
+    ),
+    "signing": (
+        "The signed text: the listed hashes in their order, one space between, no newline",
+        "{sha256}, as recorded when the delivery was acquired",
+    ),
+    "signature": ("The signature, from hex to bytes", ""),
+    "check": ("The check itself", "Verified OK"),
 }
 
 _VERDICTS: Final = {
@@ -160,6 +189,12 @@ _STANDINGS: Final = {
     Standing.SIGN_FILE: "carries the signature; not covered by it",
 }
 
+_ROLES: Final = {
+    FileRole.SIGN_FILE: "sign file",
+    FileRole.RESULT: "result file",
+    FileRole.UNLISTED: "unlisted file",
+}
+
 _KEYS: Final = {
     KeyStanding.CONFIGURED: "the configured key",
     KeyStanding.ADOPTED: "another key of this log: an event adopted it, which the checkpoint below proves",
@@ -173,6 +208,17 @@ _SIGNATURES: Final = {
     "unknown": "could not be checked",
     "skip": "was not checked",
 }
+
+_CHECKS: Final = {
+    "sign_file": "form of the sign file",
+    "key": "public key",
+    "signature": "signature over the list of hashes",
+    "files": "hash of each listed file",
+    "archive": "archive against what was acquired",
+    "ledger": "ledger against its own events",
+}
+
+_RESULTS: Final = {"pass": "pass", "fail": "FAIL", "unknown": "unknown", "skip": "skipped", "finding": "finding"}
 
 _NOT_COVERED: Final = (
     (
@@ -231,18 +277,23 @@ _VERDICT_NAMES: Final = {
 WORDS: Final = Words(
     language="en",
     labels=_LABELS,
+    marks=_MARKS,
     absences=_ABSENCES,
     verdicts=_VERDICTS,
     verdict_names=_VERDICT_NAMES,
     reasons=_REASONS,
     findings=_FINDINGS,
     standings=_STANDINGS,
+    roles=_ROLES,
     keys=_KEYS,
     signatures=_SIGNATURES,
+    checks=_CHECKS,
+    results=_RESULTS,
     facts=_FACTS,
     values=_VALUES,
     sentences=_SENTENCES,
-    texts=_TEXTS,
+    steps=_STEPS,
+    texts=TEXTS,
     verified_means=_VERIFIED_MEANS,
     not_covered=_NOT_COVERED,
 )
