@@ -80,7 +80,7 @@ def _head(title: str) -> None:
 
 
 def _field(name: str, value: object) -> None:
-    say(f"  {name:24} {'-' if value is None or value == '' else value}")
+    say(f"  {name:31} {'-' if value is None or value == '' else value}")
 
 
 def _standing(item: ItemDossier) -> None:
@@ -117,15 +117,19 @@ def _facts(item: ItemDossier, label: Label) -> None:
 
 
 def _shown(facts: Iterable[Fact], indent: str = "") -> None:
+    """The values, then what there is none of, by the reason."""
     from archiver.render.words.en import WORDS
 
+    missing: dict[Absent, list[str]] = {}
     for one in facts:
+        name = WORDS.facts[one.name]
         if one.absent is None:
-            code = WORDS.values.get(f"{one.name}.{one.value}", one.value)
-            text: object = format_time(code) if isinstance(code, datetime) else code
-            _field(indent + WORDS.facts[one.name], text)
+            value = WORDS.values.get(f"{one.name}.{one.value}", one.value)
+            _field(indent + name, format_time(value) if isinstance(value, datetime) else value)
         elif one.absent not in _SILENT:
-            _field(indent + WORDS.facts[one.name], f"- ({WORDS.absences[one.absent]})")
+            missing.setdefault(one.absent, []).append(name)
+    for absent, names in missing.items():
+        say(f"  {indent}- {', '.join(names)}: {WORDS.absences[absent]}")
 
 
 def _files(item: ItemDossier) -> None:
