@@ -16,6 +16,7 @@ from archiver.ports import Progress
 from archiver.settings import Settings
 from archiver.wiring import App, open_app, utc_now
 from archiver.work.log_verify import LogVerifier
+from archiver.work.log_verify_kept import KeptHead
 
 
 def open_to_verify(settings: Settings, stop: Event, progress: Progress) -> App:
@@ -61,8 +62,13 @@ def _lost(settings: Settings) -> Problem | None:
     return Problem("ledger_behind", detail, 0, CHECKPOINT)
 
 
-def log_verifier(app: App, keys: Sequence[str] = (), *, online: bool = True) -> LogVerifier:
-    """The use case. *keys*: verifier keys to trust besides the configured ones; AWS KMS is asked only *online*."""
+def log_verifier(
+    app: App, keys: Sequence[str] = (), kept: Sequence[KeptHead] = (), *, online: bool = True
+) -> LogVerifier:
+    """The use case. *keys*: verifier keys to trust besides the configured ones; AWS KMS is asked only *online*.
+
+    *kept*: heads that a reader kept.
+    """
     own, distrust = _own_key(app, online)
     return LogVerifier(
         app.ledger,
@@ -75,6 +81,7 @@ def log_verifier(app: App, keys: Sequence[str] = (), *, online: bool = True) -> 
         own,
         distrust,
         app.memories(),
+        kept,
     )
 
 

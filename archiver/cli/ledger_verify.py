@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from archiver.cli.context import Cli, pass_cli
+from archiver.cli.kept_heads import kept_heads
 from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.output import INTERRUPTED, counted, note, print_json, say
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, StoppedError, UsageError
@@ -21,9 +23,12 @@ _EPILOG: Final = """\b
 Examples:
   archiver ledger verify                      everything; those who anchor are asked, too
   archiver ledger verify --offline            without network
+  archiver ledger verify --head report.json   a head that you kept: is today's log its continuation?
+  archiver ledger verify --expect 4711:9f2c…  the same with size and root from paper
   archiver ledger verify --vkey example.com/custody+f3be3476+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW
 
 KEY is a verifier key of the log, from a report or from paper: it is trusted besides those of the configuration.
+FILE is a checkpoint, a proof of archiver ledger prove, or a report; each head in it is held against the log.
 
 \b
 Exit status: 0 everything fits together, 1 something does not (each line says what and where), 3 something could
@@ -33,10 +38,21 @@ not be read or asked, 4 the ledger cannot be reached.
 
 @click.command("verify", short_help="Hold ledger, log and signed heads against each other.", epilog=_EPILOG)
 @click.option("--vkey", "keys", multiple=True, metavar="KEY", help="Trust this verifier key, too; repeatable.")
+@click.option(
+    "--head",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A head that you kept, which the log must continue (-: stdin); repeatable.",
+)
+@click.option("--expect", multiple=True, metavar="SIZE:ROOT", help="The same by its size and root; repeatable.")
 @click.option("--offline", is_flag=True, help="Ask nobody: no witness, no bucket, no AWS KMS.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @pass_cli
-def command(cli: Cli, keys: Sequence[str], offline: bool, as_json: bool) -> int:
+def command(
+    cli: Cli, keys: Sequence[str], files: Sequence[Path], expect: Sequence[str], offline: bool, as_json: bool
+) -> int:
     """Recompute the log and hold all that there is against it; records nothing.
 
     Every leaf, the tree, each signed head with its signatures and its place after the one before, every published
@@ -47,6 +63,7 @@ def command(cli: Cli, keys: Sequence[str], offline: bool, as_json: bool) -> int:
 
     cli.configure_logs()
     trusted = [_key(key) for key in keys]
+    kept = kept_heads(files, expect)
     try:
         app = open_to_verify(cli.settings(), cli.stop, cli.progress())
     except LedgerLostError as error:
@@ -54,7 +71,7 @@ def command(cli: Cli, keys: Sequence[str], offline: bool, as_json: bool) -> int:
     cli.catch_signals()
     told: list[Problem] = []
     try:
-        verifier = log_verifier(app, trusted, online=not offline)
+        verifier = log_verifier(app, trusted, kept, online=not offline)
         report = verifier.run(not offline, told.append if as_json else _tell)
     except BaseException as error:
         for problem in told:  # there is no report to hold them
@@ -118,6 +135,9 @@ def _fields(report: LogReport) -> dict[str, Any]:
 def _say(report: LogReport) -> None:
     for line in report.notes:
         say(f"note: {line}")
+    for head in report.heads_held:
+        says = {True: "the log continues it", False: "THE LOG DOES NOT CONTINUE IT", None: "not held against the log"}
+        say(f"kept head of {counted(head.size, 'event')}, {head.place}: {says[head.holds]}")
     looked_at = ", ".join(
         (
             counted(report.events_checked, "event"),

@@ -119,6 +119,7 @@ class LogState:
     before the first; ``head_at``: when it was begun, None where that cannot be read. ``head_trouble``: why the head
     is not verified, "" where a configured key signed it and the ledger's tree leads to it, or where there is none;
     ``head_compared``: False where only the configuration's own key, which was not to be had, could have verified it.
+    ``head_root``: 64 hex, None without a head that can be read.
     """
 
     trust: LogTrust
@@ -129,6 +130,14 @@ class LogState:
     head_at: datetime | None
     head_trouble: str = ""
     head_compared: bool = True
+    head_root: str | None = None
+
+    @property
+    def kept_as(self) -> str | None:
+        """``SIZE:ROOT`` of what a reader may hold a later ledger against: the signed head, else all there is."""
+        if self.head is not None and self.head_root is not None:
+            return f"{self.head.size}:{self.head_root}"
+        return f"{self.size}:{self.root}" if self.root is not None else None
 
     @property
     def key(self) -> str | None:

@@ -13,7 +13,7 @@ from archiver.domain.keys import HeldKey, KeyProvenance
 from archiver.domain.log_records import LogState, StoredCheckpoint
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Verdict
-from archiver.render.statements import NOT_COVERED, VERIFIED_MEANS
+from archiver.render.statements import CHECK_LATER, NOT_COVERED, VERIFIED_MEANS
 
 SCHEMA: Final = "cloudtrail-evidence-archiver/report/1"
 """Names the report's form; the number rises when a field changes its meaning or goes."""
@@ -91,12 +91,14 @@ def _log(log: LogState) -> dict[str, Any]:
         "size": log.size,
         "root": log.root,
         "checkpoint": _head(log, head) if head else None,
+        "check_later": f"{CHECK_LATER} --expect {log.kept_as}" if log.kept_as else None,
     }
 
 
 def _head(log: LogState, head: StoredCheckpoint) -> dict[str, Any]:
     return {
         "size": head.size,
+        "root": log.head_root,
         "at": format_optional(log.head_at),
         "note": head.note,
         "verified": not log.head_trouble,

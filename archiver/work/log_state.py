@@ -41,7 +41,15 @@ def log_state(log: CustodyLog, trust: LogTrust) -> LogState:
         head_at=_begun_at(log, head) if head else None,
         head_trouble=verified if isinstance(verified, str) else "",
         head_compared=not (trust.unasked and verified == _UNSIGNED),
+        head_root=_root_of(head) if head else None,
     )
+
+
+def _root_of(head: StoredCheckpoint) -> str | None:
+    try:
+        return read_checkpoint(head.note.encode("utf-8", "replace"))[0].root.hex()
+    except ValueError:  # head_trouble says so
+        return None
 
 
 def verified_head(log: CustodyLog, head: StoredCheckpoint, trusted: Sequence[str]) -> Checkpoint | str:

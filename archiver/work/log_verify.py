@@ -24,6 +24,7 @@ from archiver.ports import Clock, Ledger, Progress, ShouldStop
 from archiver.work.log_verify_anchors import AnchorCheck
 from archiver.work.log_verify_files import ANCHORS, BODIES, BodyCheck, Paths, check_added
 from archiver.work.log_verify_heads import HeadCheck
+from archiver.work.log_verify_kept import KeptCheck, KeptHead
 from archiver.work.log_verify_keys import LogKeys, keys_of
 from archiver.work.log_verify_last import check_last
 from archiver.work.log_verify_newest import NewestCheck
@@ -48,6 +49,7 @@ _NOTHING: Final[dict[str, Any]] = {
     "checkpoints": 0,
     "anchors": 0,
     "anchors_unchecked": 0,
+    "heads_held": (),
 }
 """What is counted where there are no events to go through."""
 
@@ -55,7 +57,8 @@ _NOTHING: Final[dict[str, Any]] = {
 @dataclass
 class LogVerifier:
     """The use case. ``configured``: the signer's own verifier key, which the log's newest must be; None where it
-    cannot be had, and ``distrust`` says why. ``trusted``: other keys that the world outside vouches for.
+    cannot be had, and ``distrust`` says why. ``trusted``: other keys that the world outside vouches for. ``kept``:
+    heads that a reader kept, to which the log must lead.
     """
 
     ledger: Ledger
@@ -68,6 +71,7 @@ class LogVerifier:
     configured: str | None = None
     distrust: str = "no signing key is configured"
     memories: Sequence[HeadMemory] = ()
+    kept: Sequence[KeptHead] = ()
 
     def run(self, online: bool, tell: Tell = lambda _problem: None) -> LogReport:
         """Verifies everything; *tell* hears of each problem at once. *online*: those who anchor are asked, too.
@@ -109,6 +113,7 @@ class LogVerifier:
                 walk.added()
                 with findings.section("last head"):
                     check_last(self.memories, self.ledger.log, walk.tree.size, walk.keys, findings)
+                held = walk.kept.finish(walk.tree.size, walk.keys, complete=walk.complete)
             if online:  # nobody waits for the lock while others are asked
                 anchors.ask(walk.tree.size, self.should_stop)
             looked_at = self._finish(rows, findings)
@@ -121,6 +126,7 @@ class LogVerifier:
             "checkpoints": walk.heads.checked,
             "anchors": anchors.checked,
             "anchors_unchecked": anchors.unchecked,
+            "heads_held": held,
         }
 
     @contextmanager
@@ -181,7 +187,10 @@ class LogVerifier:
 
 
 class _Walk:
-    """One verification on its way. *published*: None where it is not looked at."""
+    """One verification on its way. *published*: None where it is not looked at.
+
+    ``complete``: the walk came to its end.
+    """
 
     def __init__(self, verifier: LogVerifier, published: PublishedLog | None, findings: Findings) -> None:
         self._verifier = verifier
@@ -206,6 +215,8 @@ class _Walk:
         self._tiles = PublishedTiles(published, self._head.size if self._head else 0, findings)
         self._bodies = BodyCheck(published, self._head.size if self._head else 0, findings)
         self.heads = HeadCheck(rows, self.keys, self._unfinished, findings)
+        self.kept = KeptCheck(verifier.kept, findings)
+        self.complete = False
         self.tree = TreeCheck(self._tiles, (self._head.size, self._head.root) if self._head else None, self, findings)
 
     def run(self, size: int) -> bytes | None:
@@ -213,7 +224,8 @@ class _Walk:
         if self._published is not None:
             with self._findings.section("published files"):
                 self._take_stock(self._published, size)
-        if self._walk(size):
+        self.complete = self._walk(size)
+        if self.complete:
             with self._findings.section("heads"):
                 self.heads.finish(self.tree.size)
                 self._check_newest()
@@ -284,6 +296,7 @@ class _Walk:
         """See ``log_verify_tree.Watcher``."""
         with self._findings.section("heads"):
             self.heads.judge(first, last, root_at, rewritten)
+        self.kept.judge(first, last, root_at, rewritten)
 
     def _prove(self) -> None:
         """Finds the largest head to which the published tiles lead: what lies below is proven."""

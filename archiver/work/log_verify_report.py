@@ -29,11 +29,22 @@ _SINGLY: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
+class HeldHead:
+    """A head that a reader kept, and whether the log leads to it: None where nobody can tell. ``root``: 64 hex."""
+
+    place: str
+    size: int
+    root: str
+    holds: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class LogReport:
     """One verification. ``size`` and ``root`` (64 hex): of the log as recomputed; None where it could not be.
 
     ``problems``: the first :data:`KEPT` of ``problem_count``. ``failed``: one of them is about integrity, not only
-    unreadable. ``notes``: what was not checked, and why. ``unreached``: some of that could have been.
+    unreadable. ``notes``: what was not checked, and why. ``unreached``: some of that could have been. ``heads_held``:
+    those that a reader kept and gave.
     """
 
     size: int
@@ -50,6 +61,7 @@ class LogReport:
     anchors: int
     anchors_unchecked: int
     seconds: float
+    heads_held: tuple[HeldHead, ...] = ()
 
 
 def nothing_but(problem: Problem) -> LogReport:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _KIND = re.compile(
-    r"(?:event|tree|row|guard|schema|checkpoint|ledger|key|published|anchor)_"
-    r"(?:altered|missing|added|malformed|inconsistent|behind|replaced|unvouched|invalid|expired)|check_failed|unreadable"
+    r"(?:event|tree|row|guard|schema|checkpoint|ledger|head|key|published|anchor)_"
+    r"(?:altered|missing|added|malformed|inconsistent|behind|contradicted|ahead|replaced|unvouched|invalid|expired)|check_failed|unreadable"
 )
 
 
