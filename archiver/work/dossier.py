@@ -14,6 +14,7 @@ from archiver.domain.keys import HeldKey
 from archiver.domain.records import EvidenceRecord, Selection
 from archiver.domain.verdict import Check, CheckResult, FileResult, Reason, verdict_of
 from archiver.ports import Ledger
+from archiver.work.acquired import believed
 from archiver.work.history import History, history_of
 from archiver.work.keys import key_folder
 from archiver.work.recheck import steps_for
@@ -44,6 +45,8 @@ class Dossiers:
                 yield self._item(record, disagreements.get(record.evidence.id, ()))
 
     def _item(self, record: EvidenceRecord, disagreements: Sequence[str]) -> ItemDossier:
+        if disagreements:
+            record = believed(self.ledger, record)
         evidence = record.evidence
         history = history_of(self.ledger.evidence.events(evidence.id))
         keys = self._copies(evidence, history.judged)
