@@ -11,18 +11,30 @@ import click
 
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.kept_heads import kept_heads
+from archiver.cli.log_head import sign_head
 from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.output import INTERRUPTED, counted, note, print_json, say
-from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, StoppedError, UsageError
+from archiver.errors import (
+    EXIT_INTEGRITY,
+    EXIT_OK,
+    EXIT_STOPPED,
+    EXIT_UNREACHED,
+    LedgerError,
+    LogForkedError,
+    StoppedError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from archiver.domain.log_records import Problem
+    from archiver.wiring import App
     from archiver.work.log_verify_report import LogReport
 
 _EPILOG: Final = """\b
 Examples:
   archiver ledger verify                      everything; those who anchor are asked, too
   archiver ledger verify --offline            without network
+  archiver ledger verify --record             and put on record what came of it, as the daemon does
   archiver ledger verify --head report.json   a head that you kept: is today's log its continuation?
   archiver ledger verify --expect 4711:9f2c…  the same with size and root from paper
   archiver ledger verify --vkey example.com/custody+f3be3476+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW
@@ -32,7 +44,7 @@ FILE is a checkpoint, a proof of archiver ledger prove, or a report; each head i
 
 \b
 Exit status: 0 everything fits together, 1 something does not (each line says what and where), 3 something could
-not be read or asked, 4 the ledger cannot be reached.
+not be read or asked, 4 the ledger cannot be reached, or did not take what --record is to put there.
 """
 
 
@@ -48,12 +60,19 @@ not be read or asked, 4 the ledger cannot be reached.
 )
 @click.option("--expect", multiple=True, metavar="SIZE:ROOT", help="The same by its size and root; repeatable.")
 @click.option("--offline", is_flag=True, help="Ask nobody: no witness, no bucket, no AWS KMS.")
+@click.option("--record", is_flag=True, help="Put on record that the ledger was verified, and what came of it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @pass_cli
 def command(
-    cli: Cli, keys: Sequence[str], files: Sequence[Path], expect: Sequence[str], offline: bool, as_json: bool
+    cli: Cli,
+    keys: Sequence[str],
+    files: Sequence[Path],
+    expect: Sequence[str],
+    offline: bool,
+    record: bool,
+    as_json: bool,
 ) -> int:
-    """Recompute the log and hold all that there is against it; records nothing.
+    """Recompute the log and hold all that there is against it; records nothing, unless --record asks for it.
 
     Every leaf, the tree, each signed head with its signatures and its place after the one before, every published
     file, every anchor, and every row of every table against the events that made it. What differs is printed as it
@@ -73,6 +92,7 @@ def command(
     try:
         verifier = log_verifier(app, trusted, kept, online=not offline)
         report = verifier.run(not offline, told.append if as_json else _tell)
+        recorded = record and _record(app, cli, report)
     except BaseException as error:
         for problem in told:  # there is no report to hold them
             note(_line(problem))
@@ -83,12 +103,36 @@ def command(
     finally:
         app.close()
     if as_json:
-        print_json(_fields(report))
+        print_json(_fields(report) | {"recorded": recorded})
     else:
         _say(report)
+        if recorded:
+            say("put on record: archiver status and reports show it")
     if report.failed:
         return EXIT_INTEGRITY
+    if recorded != record:
+        return EXIT_STOPPED
     return EXIT_UNREACHED if report.unreached else EXIT_OK
+
+
+def _record(app: App, cli: Cli, report: LogReport) -> bool:
+    """True once what *report* says is an event, and a head covers it where one can be signed.
+
+    A ledger that cannot take it was told of, or is told of here; what was found is what the command is about.
+    """
+    from archiver.wiring import utc_now
+    from archiver.work.log_verified import verified_entry
+
+    try:
+        app.ledger.journal.record([verified_entry(report, utc_now())])
+    except LedgerError as error:
+        note(f"archiver: that the ledger was verified could not be recorded: {error}")
+        return False
+    try:
+        sign_head(app, cli)
+    except LogForkedError as error:
+        note(f"archiver: no checkpoint was signed: {error}")
+    return True
 
 
 def _key(text: str) -> str:

@@ -113,9 +113,9 @@ class Step:
 class ItemDossier:
     """One item. ``keys``: every copy on record of the key it was judged with; ``key_folder``: where it lies.
 
-    ``evidence``: as acquired, by the custody event where the rows contradict it. ``signed_hashes``: what the signature covers, in its order, empty where it does not hold. ``disagreements``:
-    within the ledger about this item; where there are any, ``state`` is failed for
-    ``ledger_altered``. ``judged`` and ``history``: oldest first.
+    ``evidence``: as acquired, by the custody event where the rows contradict it. ``signed_hashes``: what the
+    signature covers, in its order, empty where it does not hold. ``disagreements``: within the ledger about this
+    item; where there are any, ``state`` is failed for ``ledger_altered``. ``judged`` and ``history``: oldest first.
     """
 
     evidence: Evidence

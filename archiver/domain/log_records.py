@@ -111,6 +111,21 @@ class LogTrust:
 
 
 @dataclass(frozen=True, slots=True)
+class LastVerified:
+    """What the newest event ``ledger_verified``, number *seq*, says: when ``ledger verify`` ran, and what came of it.
+
+    ``at`` is None, and the figures 0, where the event cannot be read.
+    """
+
+    seq: int
+    at: datetime | None = None
+    size: int = 0
+    problems: int = 0
+    failed: bool = False
+    not_checked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LogState:
     """The log as it stands. ``trust``: the configuration's keys; ``claimed``: what the ledger calls its keys, oldest
     first; ``size``: events; ``root``: of all of them.
@@ -119,7 +134,8 @@ class LogState:
     before the first; ``head_at``: when it was begun, None where that cannot be read. ``head_trouble``: why the head
     is not verified, "" where a configured key signed it and the ledger's tree leads to it, or where there is none;
     ``head_compared``: False where only the configuration's own key, which was not to be had, could have verified it.
-    ``head_root``: 64 hex, None without a head that can be read.
+    ``head_root``: 64 hex, None without a head that can be read. ``verified``: None where it is on record that the
+    ledger never was.
     """
 
     trust: LogTrust
@@ -131,6 +147,7 @@ class LogState:
     head_trouble: str = ""
     head_compared: bool = True
     head_root: str | None = None
+    verified: LastVerified | None = None
 
     @property
     def kept_as(self) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged, OverviewLine, Step, Summary
 from archiver.domain.evidence import Evidence, EvidenceState, Origin
 from archiver.domain.keys import HeldKey, KeyProvenance
-from archiver.domain.log_records import LogState, StoredCheckpoint
+from archiver.domain.log_records import LastVerified, LogState, StoredCheckpoint
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Verdict
 from archiver.render.statements import CHECK_LATER, NOT_COVERED, VERIFIED_MEANS
@@ -90,8 +90,20 @@ def _log(log: LogState) -> dict[str, Any]:
         "ledger_keys": [{"key": one.key, "standing": one.standing.value} for one in log.claimed],
         "size": log.size,
         "root": log.root,
+        "last_verified": _verified(log.verified) if log.verified else None,
         "checkpoint": _head(log, head) if head else None,
         "check_later": f"{CHECK_LATER} --expect {log.kept_as}" if log.kept_as else None,
+    }
+
+
+def _verified(last: LastVerified) -> dict[str, Any]:
+    return {
+        "event": last.seq,
+        "at": format_optional(last.at),
+        "size": last.size,
+        "problems": last.problems,
+        "failed": last.failed,
+        "not_checked": last.not_checked,
     }
 
 

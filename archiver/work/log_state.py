@@ -19,6 +19,7 @@ from archiver.log.leaf import leaf_of
 from archiver.log.note import parse_key, signed_by
 from archiver.log.tree import inclusion_proof, leaf_hash, root_from_inclusion, root_of
 from archiver.log_ports import CustodyLog
+from archiver.work.log_verified import last_verified
 
 _UNSIGNED: Final = "no key that the configuration names has signed it"
 
@@ -42,6 +43,7 @@ def log_state(log: CustodyLog, trust: LogTrust) -> LogState:
         head_trouble=verified if isinstance(verified, str) else "",
         head_compared=not (trust.unasked and verified == _UNSIGNED),
         head_root=_root_of(head) if head else None,
+        verified=last_verified(log),
     )
 
 

@@ -183,6 +183,7 @@ def test_a_log_without_a_head_or_with_an_unreadable_tree_says_so() -> None:
         "ledger_keys": [],
         "size": 3,
         "root": None,
+        "last_verified": None,
         "checkpoint": None,
         "check_later": None,
     }
@@ -219,6 +220,7 @@ def test_json_holds_the_logs_keys_and_newest_head() -> None:
         ],
         "size": 9,
         "root": "e" * 64,
+        "last_verified": None,
         "checkpoint": {
             "size": 7,
             "root": "d" * 64,
