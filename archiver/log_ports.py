@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from archiver.domain.custody import Entry
 from archiver.domain.custody_log import CheckpointAnchored
 from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint, UnreadHead
+
+LogPage = tuple[list[bytes | None], list[bytes | None]]
+"""``LogEntry.body`` and ``LogEntry.hashes`` of numbers in a row: two lists of one length."""
 
 Tell = Callable[[Problem], None]
 """Takes each disagreement as it is found."""
@@ -47,6 +51,10 @@ class CustodyLog(Protocol):
 
     def entries(self, start: int, end: int) -> Iterator[LogEntry]:
         """Every number from *start* up to *end*, whether its rows are there or not; flat memory."""
+        ...
+
+    def pages(self, start: int, end: int) -> Iterator[LogPage]:
+        """The same as :meth:`entries`, as many at once as is quick to read."""
         ...
 
     def strays(self) -> Sequence[tuple[str, int]]:
@@ -191,6 +199,13 @@ class HeadMemory(Protocol):
 
     def remember(self, note: str) -> None:
         """Puts *note* in the place of the one before: whole, and on the disk. Raises SigningError."""
+        ...
+
+    def set_aside(self, reason: bytes, at: datetime) -> str:
+        """Keeps what is remembered under a name with the time *at*, and *reason* beside it; answers where.
+
+        Then nothing is remembered, and nothing was deleted. Raises SigningError.
+        """
         ...
 
 

@@ -22,6 +22,7 @@ from archiver.log.tiles import checkpoint_path, superseded
 from archiver.log.tree import EMPTY_ROOT
 from archiver.log_ports import HeadMemory, PublishedLog, Signer
 from archiver.ports import Clock, Ledger, ShouldStop
+from archiver.work.checkpoint_accept import AcceptedHead, accept
 from archiver.work.checkpoint_files import check_growth, publish_growth, put, vkeys_file
 from archiver.work.checkpoint_heads import (
     MISSING,
@@ -32,6 +33,7 @@ from archiver.work.checkpoint_heads import (
     check_memories,
     check_tree,
     key_at,
+    lost_heads,
     state_of,
 )
 
@@ -94,6 +96,22 @@ class Checkpoints:
             return self._next(
                 state, signers, LogKeyAdopted(at=self._clock(), key=new, before=before, vouched=not lost)
             )
+
+    def accept_earlier(self, reason: str) -> Sequence[AcceptedHead]:
+        """Goes on without the head that was signed last, to which nothing that is left leads; for *reason*.
+
+        That is recorded, and the lost head is kept aside; signing is for :meth:`make`, or for :meth:`rotate` where
+        the key is lost too. Raises UsageError where nothing is wrong, and as :meth:`make` where something else is.
+        """
+        with self._held():
+            lost = lost_heads(self._log, self._memories)
+            state, _ = self._looked_at(())
+            if state.keys and self._is_at_hand() and self._signer.key != self._newest(state).key:
+                raise self._not_the_key(self._newest(state))
+            if lost:
+                root = state.row.checkpoint.root if state.row else EMPTY_ROOT
+                check_growth(self._log, state.row_size, root, self._log.size(), self._should_stop)
+            return accept(lost, state.row, reason, self._ledger.journal, self._clock())
 
     def republish(self) -> StoredCheckpoint | None:
         """Publishes anew what is missing of the log's files, from the ledger, and finishes what was announced.
@@ -167,23 +185,37 @@ class Checkpoints:
             f"[custody] signing_key is {self._signer.key}, and the log's key is {newest.key}", _ROTATE
         )
 
-    def _settled(self, signers: Sequence[Signer], *, leave: bool = False) -> tuple[State, StoredCheckpoint | None]:
-        """How things stand once what an earlier run began is done; and the head that this made.
+    def _is_at_hand(self) -> bool:
+        """True if the key can be read."""
+        try:
+            return bool(self._signer.key)
+        except SigningError:
+            return False
 
-        *leave*: a head that was announced and not signed stays unsigned, for its key is lost.
+    def _looked_at(self, memories: Sequence[HeadMemory]) -> tuple[State, int | None]:
+        """How things stand, and the leaves of a head that was announced after the newest one.
+
+        Raises LogForkedError where ledger, published log and *memories* tell different histories.
         """
         state = state_of(self._log, self._published)
         check_heads(state, self._published.url)
         for one in (state.row, state.published):
             check_tree(self._log, one)
-        check_memories(self._log, self._memories)
+        check_memories(self._log, memories)
         announced = begun_after(self._log, state.row_size)
+        if state.unfinished is None and announced is not None:
+            raise LogForkedError(
+                f"event {announced - 1} announced a head of {announced} leaves, and there is none", MISSING
+            )
+        return state, announced
+
+    def _settled(self, signers: Sequence[Signer], *, leave: bool = False) -> tuple[State, StoredCheckpoint | None]:
+        """How things stand once what an earlier run began is done; and the head that this made.
+
+        *leave*: a head that was announced and not signed stays unsigned, for its key is lost.
+        """
+        state, announced = self._looked_at(self._memories)
         if state.unfinished is None:
-            if announced is not None:
-                raise LogForkedError(
-                    f"event {announced - 1} announced a head of {announced} leaves, and there is none",
-                    MISSING,
-                )
             return state, None
         head = state.row.stored if state.row and state.row_size > state.base else None
         if head is None and announced is not None and not leave:

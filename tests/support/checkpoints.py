@@ -221,5 +221,15 @@ def rotate_job(folder: Path, new: Path, at: int) -> None:
     counted(stand, kill_at(at)).rotate(stand.signer(new), lost=False)
 
 
+def accept_job(folder: Path, at: int) -> None:
+    """The decision to go on without the head signed last, killed before step *at*."""
+    stand, disk = stand_in(folder), FaultyDisk(kill_at(at))
+    ledger, inside = stand.open(), Counted(stand.last_head, disk, "set_aside")
+    parts: Any = SimpleNamespace(log=ledger.log, journal=Counted(ledger.journal, disk, "record"), locks=ledger.locks)
+    memories: Any = [inside]
+    jobs = Checkpoints(parts, stand.log, stand.signer(), ORIGIN, stand.clock, memories=memories)
+    jobs.accept_earlier("killed on the way")
+
+
 def stand_in(folder: Path) -> Stand:
     return Stand(f"sqlite:///{folder}/ledger.db", folder / "archive", folder / "custody-key")

@@ -32,7 +32,13 @@ from archiver.domain.custody import (
     SourceRecovered,
     SourceRestored,
 )
-from archiver.domain.custody_log import CheckpointAnchored, CheckpointBegun, LedgerRebuilt, LogKeyAdopted
+from archiver.domain.custody_log import (
+    CheckpointAnchored,
+    CheckpointBegun,
+    EarlierHeadAccepted,
+    LedgerRebuilt,
+    LogKeyAdopted,
+)
 from archiver.domain.custody_upkeep import AlertRaised, AlertTold, DeliveryNoted, SourceSynced
 from archiver.domain.evidence import Evidence, EvidenceFile, FileRole, Origin, evidence_id
 from archiver.domain.keys import KeyProvenance, PublicKey
@@ -56,6 +62,7 @@ HOSTILE = (
 )
 """Parts of names that are written otherwise somewhere: in a column, in JSON, in SQL."""
 
+_LOST = ("lost_size", "lost_root")
 _SOURCES = ("prod", "audit-account", "Büro\x01")
 _CHECKS = (
     ("sign_file", "well-formed, lists {} files"),
@@ -295,7 +302,12 @@ class _Teller:
         )
 
     def rebuilt(self) -> Entry:
-        return LedgerRebuilt(at=self.now, size=self.seq, root=self._hex(64))
+        """Or what may follow, by turns."""
+        root = self._hex(64)
+        if self.seq % 2:
+            return LedgerRebuilt(at=self.now, size=self.seq, root=root)
+        lost = {"lost_size": self.seq + 9, "lost_root": root} if self.seq % 4 else dict.fromkeys(_LOST)
+        return EarlierHeadAccepted(at=self.now, **lost, size=self.seq, root=root, reason_sha256=root)
 
     # ------------------------------------------------------------------------------ parts
 

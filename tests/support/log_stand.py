@@ -15,7 +15,13 @@ from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
 from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import Entry
-from archiver.domain.custody_log import CheckpointAnchored, CheckpointBegun, LedgerRebuilt, LogKeyAdopted
+from archiver.domain.custody_log import (
+    CheckpointAnchored,
+    CheckpointBegun,
+    EarlierHeadAccepted,
+    LedgerRebuilt,
+    LogKeyAdopted,
+)
 from archiver.domain.log_records import Problem, StoredCheckpoint
 from archiver.log.note import ed25519_key
 from archiver.log.tiles import index_path
@@ -28,7 +34,7 @@ from tests.support.histories import Mix, history
 from tests.support.ledgers import ACTOR, START, LedgerPlace
 
 ORIGIN = "example.com/custody"
-_OF_THE_LOG = (LogKeyAdopted, CheckpointBegun, CheckpointAnchored, LedgerRebuilt)
+_OF_THE_LOG = (LogKeyAdopted, CheckpointBegun, CheckpointAnchored, EarlierHeadAccepted, LedgerRebuilt)
 
 
 class MemorySigner:
