@@ -247,7 +247,7 @@ class _Walk:
         """True if the walk came to its end."""
         with self._findings.section("events"):
             try:
-                self.tree.run(self._log.entries(0, size), self._verifier.progress, self._verifier.should_stop)
+                self.tree.run(self._log.pages(0, size), self._verifier.progress, self._verifier.should_stop)
             except LedgerError as error:
                 self._findings.unread(error, "custody_events")
                 return False

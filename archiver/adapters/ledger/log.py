@@ -18,7 +18,7 @@ from archiver.adapters.ledger.tables import anchors, checkpoints, custody_events
 from archiver.adapters.ledger.tree_rows import size_of, stored_hashes
 from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint
 from archiver.errors import LedgerError, RowUnreadableError
-from archiver.log_ports import RowCheck
+from archiver.log_ports import LogPage, RowCheck
 
 Value = TypeVar("Value")
 
@@ -62,19 +62,25 @@ class SqlLog:
 
     def entries(self, start: int, end: int) -> Iterator[LogEntry]:
         """See ``log_ports.CustodyLog``."""
+        for bodies, hashes in self.pages(start, end):
+            for body, row in zip(bodies, hashes, strict=True):
+                yield LogEntry(start, body, row)
+                start += 1
+
+    def pages(self, start: int, end: int) -> Iterator[LogPage]:
+        """See ``log_ports.CustodyLog``."""
         count = _MOST_ENTRIES // 8
         while start < end:
             stop = min(start + count, end)
-            bodies, hashes = self._within(start, stop)
-            longest = max((len(body) for _, body in bodies if body), default=0)
-            if len(bodies) == len(hashes) == stop - start:  # numbers are unique, so each is there
-                for (seq, body), (_, row) in zip(bodies, hashes, strict=True):
-                    yield LogEntry(seq, body, row)
+            events, rows = self._within(start, stop)
+            if len(events) == len(rows) == stop - start:  # numbers are unique, so each is there
+                bodies, hashes = [body for _, body in events], [row for _, row in rows]
             else:
-                of_events, of_rows = dict(bodies), dict(hashes)
-                for seq in range(start, stop):
-                    yield LogEntry(seq, of_events.get(seq), of_rows.get(seq))
+                of_events, of_rows = dict(events), dict(rows)
+                bodies, hashes = ([of.get(seq) for seq in range(start, stop)] for of in (of_events, of_rows))
+            yield bodies, hashes
             start = stop
+            longest = max(map(len, filter(None, bodies)), default=0)
             count = max(1, min(_MOST_ENTRIES, 2 * count, _PAGE_BYTES // (longest + 1)))
 
     def _within(self, start: int, stop: int) -> tuple[Sequence[Any], Sequence[Any]]:
