@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from archiver.domain.text import printable
 from archiver.errors import BusyError, LedgerError, MediumError, StoppedError
 from archiver.log.checkpoint import Checkpoint
 from archiver.log.names import CHECKPOINT, CHECKPOINTS, LOCK, UNFINISHED, VKEYS
@@ -32,6 +31,7 @@ from archiver.work.log_verify_report import Findings, LogReport, is_in_the_way
 from archiver.work.log_verify_rows import TABLE, Heads
 from archiver.work.log_verify_tiles import PublishedTiles
 from archiver.work.log_verify_tree import RootAt, TreeCheck
+from archiver.work.log_verify_unfinished import Unfinished, unfinished
 
 LOCK_SECONDS: Final = 60.0
 """How long somebody who makes a checkpoint is waited for."""
@@ -198,7 +198,6 @@ class _Walk:
         self._findings = findings
         self._paths = Paths()
         self._published = published
-        self._unfinished = self._is_unfinished()
         self.keys = LogKeys((), ())
         with findings.section("keys"):
             self.keys = keys_of(self._log, published, verifier.trusted, verifier.configured, findings)
@@ -208,6 +207,9 @@ class _Walk:
             rows.gather()
             newest = rows.newest(self.keys)
             self._head = newest[0] if newest else None
+        self._unfinished: Unfinished | None = None
+        with findings.section("heads"):
+            self._unfinished = unfinished(self._log, published, rows, self.keys, findings)
         if published is not None and self._head is not None and next(published.files(), None) is None:
             detail = f"nothing is there, though a head of {self._head.size} leaves was signed and published"
             findings.add("published_missing", f"{published.url}: {detail}", None, "log")
@@ -237,8 +239,8 @@ class _Walk:
 
     def _take_stock(self, published: PublishedLog, size: int) -> None:
         try:
-            most = size if self._unfinished else 0
-            self._tiles.list(published.files(_TILES), self._heads.sizes, most)
+            most = self._unfinished.size if self._unfinished else None
+            self._tiles.list(published.files(_TILES), self._heads.sizes, min(size, most or 0))
         except MediumError as error:
             self._findings.blocked(error, _TILES)
         self._prove()
@@ -346,11 +348,3 @@ class _Walk:
             for anchorer in self._verifier.anchorers:  # who publishes the proof first, and records it then
                 self._paths.add(anchorer.path(newest))
             check_added(self._published, accounted, self._findings)
-
-    def _is_unfinished(self) -> bool:
-        """True where a run left word that it did not end, or where nobody can tell."""
-        try:
-            return self._published is None or self._published.read(UNFINISHED) is not None
-        except MediumError as error:
-            self._findings.add("published_altered", printable(str(error)), None, UNFINISHED)
-            return False
