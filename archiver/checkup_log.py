@@ -40,6 +40,11 @@ def key_check(settings: Settings, environ: Mapping[str, str], log_key: str | Non
         # a credential is there inside the unit only: its absence out here proves nothing
         absent = custody_key.is_credential(place) and "CREDENTIALS_DIRECTORY" not in environ
         return HealthCheck("custody_key", Health.SKIP if absent else Health.FAIL, str(error), error.remedy)
+    called = (log_key or own).partition("+")[0]
+    if called != custody.origin:
+        detail = f"[custody] origin is {custody.origin!r}, and the log is called {called!r} since its first key"
+        remedy = f"set origin back to {called!r}: a log's name cannot be changed"
+        return HealthCheck("custody_key", Health.FAIL, detail, remedy)
     if log_key is not None and own != log_key:
         detail = f"{own} is not the log's key, which is {log_key}"
         return HealthCheck("custody_key", Health.FAIL, detail, _ROTATE)

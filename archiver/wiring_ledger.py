@@ -12,6 +12,7 @@ from archiver.domain.log_records import Problem
 from archiver.errors import LedgerAlteredError, MediumError, SchemaError, SigningError
 from archiver.log.checkpoint import read_checkpoint
 from archiver.log.names import CHECKPOINT
+from archiver.lost_ledger import REBUILD
 from archiver.ports import Progress
 from archiver.settings import Settings
 from archiver.wiring import App, open_app, utc_now
@@ -43,9 +44,7 @@ class LedgerLostError(LedgerAlteredError):
     """There is no ledger any more. ``problem``: as ``ledger verify`` tells it."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__(
-            problem.detail, "put the ledger back from a backup, or make it anew: archiver ledger rebuild"
-        )
+        super().__init__(problem.detail, f"put the ledger back from a backup, or make it anew: {REBUILD}")
         self.problem = problem
 
 

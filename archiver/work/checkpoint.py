@@ -14,7 +14,7 @@ from typing import Final
 from archiver.domain.custody_log import CheckpointAnchored, CheckpointBegun, LogKeyAdopted
 from archiver.domain.log_records import AdoptedKey, StoredCheckpoint
 from archiver.domain.records import Alert
-from archiver.errors import LedgerError, LogForkedError, SigningError
+from archiver.errors import LedgerError, LogForkedError, SigningError, UsageError
 from archiver.log.checkpoint import Checkpoint, checkpoint_text
 from archiver.log.names import CHECKPOINT, LOCK, UNFINISHED, VKEYS
 from archiver.log.note import format_note, parse_key, signature_line
@@ -96,6 +96,26 @@ class Checkpoints:
             return self._next(
                 state, signers, LogKeyAdopted(at=self._clock(), key=new, before=before, vouched=not lost)
             )
+
+    def check_rotation(self, to: Signer | None, *, lost: bool) -> None:
+        """Raises what :meth:`rotate` would, before anything is made for it; UsageError where a key is not *lost*.
+
+        *to*: None where the key is still to be made.
+        """
+        with self._held():
+            state, _ = self._looked_at(self._memories)
+            newest = self._newest(state)
+            if to is not None and to.key == newest.key:  # to be finished, if anything is left of it
+                return
+            if not lost and self._signer.key != newest.key:
+                raise self._not_the_key(newest)
+            if lost and self._is_at_hand() and self._signer.key == newest.key:
+                raise UsageError(
+                    f"the log's key {newest.key} is there and can be read: it is not lost",
+                    "have it vouch for the new one: the same command without --lost",
+                )
+            root = state.row.checkpoint.root if state.row else EMPTY_ROOT
+            check_growth(self._log, state.row_size, root, self._log.size(), self._should_stop)
 
     def accept_earlier(self, reason: str) -> Sequence[AcceptedHead]:
         """Goes on without the head that was signed last, to which nothing that is left leads; for *reason*.

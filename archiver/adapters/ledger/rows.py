@@ -26,7 +26,10 @@ from archiver.errors import LedgerError
 
 Row = dict[str, Any]
 
-RESTORE: Final = "restore the ledger from a backup"
+RESTORE: Final = (
+    "archiver ledger verify tells what else is altered; put a newer backup in its place, or make the ledger anew:"
+    " archiver ledger rebuild (docs/runbook.md: The ledger is lost or damaged)"
+)
 
 
 @contextmanager
