@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.kept_heads import kept_heads
+from archiver.cli.ledger_verify_text import LEDGER_LOST, RUNBOOK, json_of, line_of, say_problems, say_report
 from archiver.cli.log_head import sign_head
 from archiver.cli.main import EXIT_INTERRUPTED
-from archiver.cli.output import INTERRUPTED, counted, note, print_json, say
+from archiver.cli.output import INTERRUPTED, note, print_json, say
 from archiver.errors import (
     EXIT_INTEGRITY,
     EXIT_OK,
@@ -75,10 +75,11 @@ def command(
     """Recompute the log and hold all that there is against it; records nothing, unless --record asks for it.
 
     Every leaf, the tree, each signed head with its signatures and its place after the one before, every published
-    file, every anchor, and every row of every table against the events that made it. What differs is printed as it
-    is found, and stops nothing.
+    file, every anchor, and every row of every table against the events that made it. All that differs is printed:
+    first what leads, and below it what follows from that, such as the rows that an altered event speaks against.
     """
     from archiver.wiring_ledger import LedgerLostError, log_verifier, open_to_verify
+    from archiver.work.log_verify_report import KEPT
 
     cli.configure_logs()
     trusted = [_key(key) for key in keys]
@@ -89,13 +90,21 @@ def command(
         return _lost(error.problem, error.remedy, as_json)
     cli.catch_signals()
     told: list[Problem] = []
+
+    def tell(problem: Problem) -> None:
+        """Holds as many as a report does; whatever comes beyond is said at once."""
+        if len(told) < KEPT:
+            told.append(problem)
+        elif not as_json:
+            say(line_of(problem))
+
     try:
         verifier = log_verifier(app, trusted, kept, online=not offline)
-        report = verifier.run(not offline, told.append if as_json else _tell)
+        report = verifier.run(not offline, tell)
         recorded = record and _record(app, cli, report)
     except BaseException as error:
         for problem in told:  # there is no report to hold them
-            note(_line(problem))
+            (note if as_json else say)(line_of(problem))
         if isinstance(error, StoppedError):
             note(INTERRUPTED)
             return EXIT_INTERRUPTED
@@ -103,9 +112,10 @@ def command(
     finally:
         app.close()
     if as_json:
-        print_json(_fields(report) | {"recorded": recorded})
+        print_json(json_of(report) | {"recorded": recorded})
     else:
-        _say(report)
+        say_problems(report.problems)
+        say_report(report)
         if recorded:
             say("put on record: archiver status and reports show it")
     if report.failed:
@@ -146,51 +156,13 @@ def _key(text: str) -> str:
     return text.strip()
 
 
-def _tell(problem: Problem) -> None:
-    say(_line(problem))
-
-
-def _line(problem: Problem) -> str:
-    return f"{problem.kind:24}{_where(problem):32}  {problem.detail}"
-
-
-def _where(problem: Problem) -> str:
-    event = "" if problem.seq is None else f"event {problem.seq}"
-    return ", ".join(part for part in (event, problem.table or "") if part)
-
-
 def _lost(problem: Problem, remedy: str, as_json: bool) -> int:
     from archiver.work.log_verify_report import nothing_but
 
     if as_json:
-        print_json(_fields(nothing_but(problem)))
+        print_json(json_of(nothing_but(problem)) | {"recorded": False})
     else:
-        _tell(problem)
+        say(line_of(problem))
+        say(f"what to do: {RUNBOOK}: {LEDGER_LOST}")
     note(f"archiver: {remedy}")
     return EXIT_INTEGRITY
-
-
-def _fields(report: LogReport) -> dict[str, Any]:
-    fields = asdict(report)
-    del fields["failed"], fields["unreached"]
-    return fields | {"seconds": round(report.seconds, 3)}
-
-
-def _say(report: LogReport) -> None:
-    for line in report.notes:
-        say(f"note: {line}")
-    for head in report.heads_held:
-        says = {True: "the log continues it", False: "THE LOG DOES NOT CONTINUE IT", None: "not held against the log"}
-        say(f"kept head of {counted(head.size, 'event')}, {head.place}: {says[head.holds]}")
-    looked_at = ", ".join(
-        (
-            counted(report.events_checked, "event"),
-            counted(report.rows_checked, "row"),
-            counted(report.checkpoints, "checkpoint"),
-            counted(report.keys, "key"),
-            counted(report.anchors, "anchor"),
-        )
-    )
-    found = counted(report.problem_count, "problem") if report.problem_count else "no problem"
-    say(f"{found}: {looked_at} ({report.seconds:.1f} s)")
-    say(f"log of {report.size} events, root {report.root or 'not known'}")

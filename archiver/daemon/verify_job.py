@@ -23,7 +23,7 @@ _SHOWN: Final = 20
 def ledger(app: App, log: FilteringBoundLogger) -> None:
     """The whole log, held against what was signed; those who anchor are asked, too. What came of it is recorded."""
     report = log_verifier(app).run(online=True)
-    for problem in report.problems[:_SHOWN]:
+    for problem in _first(report):
         log.error(problem.kind, seq=problem.seq, table=problem.table, detail=problem.detail)
     for note in report.notes:
         log.warning(note)
@@ -47,7 +47,7 @@ def ledger(app: App, log: FilteringBoundLogger) -> None:
 
 def alert_of(report: LogReport) -> Alert:
     """The alert for the problems of *report*: the same one for the same kinds at the same places."""
-    shown = report.problems[:_SHOWN]
+    shown = _first(report)
     more = report.problem_count - len(shown)
     return Alert(
         cause=f"ledger:{_digest(report.problems)}",
@@ -56,10 +56,15 @@ def alert_of(report: LogReport) -> Alert:
             [
                 *(f"{problem.kind}: {_where(problem)}{printable(problem.detail)}" for problem in shown),
                 *([f"and {more} more"] if more else []),
-                "See: archiver ledger verify, and docs/threat-model.md for what each kind means.",
+                "See: archiver ledger verify, and docs/runbook.md for what each kind means and what to do.",
             ]
         ),
     )
+
+
+def _first(report: LogReport) -> list[Problem]:
+    """The problems to name: those that lead before those that follow from them."""
+    return sorted(report.problems, key=lambda problem: problem.because is not None)[:_SHOWN]
 
 
 def _digest(problems: Sequence[Problem]) -> str:

@@ -65,12 +65,14 @@ class Problem:
     """One disagreement, exactly located. ``kind``: a word for programs (docs/threat-model.md lists them).
 
     ``seq``: the custody event it is about; ``table``: the table, or the file below the archive's log folder.
+    ``because``: the event from whose own problem this one follows, as far as can be told; None for one that leads.
     """
 
     kind: str
     detail: str
     seq: int | None = None
     table: str | None = None
+    because: int | None = None
 
 
 class KeyStanding(StrEnum):

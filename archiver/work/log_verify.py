@@ -21,6 +21,7 @@ from archiver.log.tiles import checkpoint_path
 from archiver.log_ports import Anchorer, HeadMemory, PublishedLog, RowCheck, Tell
 from archiver.ports import Clock, Ledger, Progress, ShouldStop
 from archiver.work.log_verify_anchors import AnchorCheck
+from archiver.work.log_verify_causes import Causes
 from archiver.work.log_verify_files import ANCHORS, BODIES, BodyCheck, Paths, check_added
 from archiver.work.log_verify_heads import HeadCheck
 from archiver.work.log_verify_kept import KeptCheck, KeptHead
@@ -50,6 +51,7 @@ _NOTHING: Final[dict[str, Any]] = {
     "anchors": 0,
     "anchors_unchecked": 0,
     "heads_held": (),
+    "signer_checked": False,
 }
 """What is counted where there are no events to go through."""
 
@@ -81,9 +83,10 @@ class LogVerifier:
         began = time.monotonic()
         findings = Findings(tell)
         self.progress.begin("ledger verify")
-        counts = self._all(online, findings)
+        causes = Causes(findings)
+        counts = self._all(online, findings, causes)
         return LogReport(
-            problems=tuple(findings.problems),
+            problems=causes.marked(findings.problems),
             problem_count=findings.count,
             failed=findings.failed,
             unreached=findings.unreached,
@@ -92,13 +95,13 @@ class LogVerifier:
             **counts,
         )
 
-    def _all(self, online: bool, findings: Findings) -> dict[str, Any]:
+    def _all(self, online: bool, findings: Findings, causes: Causes) -> dict[str, Any]:
         """Everything; answers what the report counts."""
         with ExitStack() as stack:
             with self._undisturbed(findings) as published:
                 with findings.section("guards"):
                     self._guards(findings)
-                walk = _Walk(self, published, findings)
+                walk = _Walk(self, published, findings, causes)
                 try:
                     size = self.ledger.log.size()  # after the heads were read, which others may go on making
                 except LedgerError as error:
@@ -106,6 +109,7 @@ class LogVerifier:
                         raise
                     findings.unread(error)  # a table is gone, and has been told of
                     return _NOTHING
+                self.progress.begin("ledger verify", size)
                 stack.enter_context(findings.section("rows"))
                 rows = self._row_check(stack, size, findings)
                 root = walk.run(size)
@@ -127,6 +131,7 @@ class LogVerifier:
             "anchors": anchors.checked,
             "anchors_unchecked": anchors.unchecked,
             "heads_held": held,
+            "signer_checked": walk.signer_checked,
         }
 
     @contextmanager
@@ -168,6 +173,7 @@ class LogVerifier:
         return None
 
     def _finish(self, rows: RowCheck | None, findings: Findings) -> int:
+        self.progress.item("rows of the tables", 0)
         with findings.section("rows"):
             return rows.finish(findings) if rows is not None else 0
         return 0
@@ -189,13 +195,16 @@ class LogVerifier:
 class _Walk:
     """One verification on its way. *published*: None where it is not looked at.
 
-    ``complete``: the walk came to its end.
+    ``complete``: the walk came to its end; ``signer_checked``: see ``LogReport``.
     """
 
-    def __init__(self, verifier: LogVerifier, published: PublishedLog | None, findings: Findings) -> None:
+    def __init__(
+        self, verifier: LogVerifier, published: PublishedLog | None, findings: Findings, causes: Causes
+    ) -> None:
         self._verifier = verifier
         self._log = verifier.ledger.log
         self._findings = findings
+        self._causes = causes
         self._paths = Paths()
         self._published = published
         self.keys = LogKeys((), ())
@@ -218,7 +227,7 @@ class _Walk:
         self._bodies = BodyCheck(published, self._head.size if self._head else 0, findings)
         self.heads = HeadCheck(rows, self.keys, self._unfinished, findings)
         self.kept = KeptCheck(verifier.kept, findings)
-        self.complete = False
+        self.complete = self.signer_checked = False
         self.tree = TreeCheck(self._tiles, (self._head.size, self._head.root) if self._head else None, self, findings)
 
     def run(self, size: int) -> bytes | None:
@@ -277,6 +286,7 @@ class _Walk:
         if keys.configured is None and not keys.trusted:
             findings.unasked(f"who signed the log was not checked: {self._verifier.distrust}")
         else:
+            self.signer_checked = True
             if keys.configured is None:
                 findings.notes.append(
                     "the log's newest key was held against those that are trusted, not against the configured one: "
@@ -293,6 +303,8 @@ class _Walk:
             self.heads.leaves(first, leaves, joined)
         with self._findings.section("published files"):
             self._bodies.leaves(first, leaves, joined)
+        self._causes.leaves(first, leaves)
+        self._verifier.progress.item("", len(leaves))
 
     def judge(self, first: int, last: int, root_at: RootAt, rewritten: int | None) -> None:
         """See ``log_verify_tree.Watcher``."""

@@ -44,7 +44,7 @@ class LogReport:
 
     ``problems``: the first :data:`KEPT` of ``problem_count``. ``failed``: one of them is about integrity, not only
     unreadable. ``notes``: what was not checked, and why. ``unreached``: some of that could have been. ``heads_held``:
-    those that a reader kept and gave.
+    those that a reader kept and gave. ``signer_checked``: False where no key was to be had that the log's must be.
     """
 
     size: int
@@ -62,6 +62,12 @@ class LogReport:
     anchors_unchecked: int
     seconds: float
     heads_held: tuple[HeldHead, ...] = ()
+    signer_checked: bool = True
+
+    @property
+    def causes(self) -> int:
+        """How many of ``problems`` follow from no other."""
+        return sum(problem.because is None for problem in self.problems)
 
 
 def nothing_but(problem: Problem) -> LogReport:
@@ -71,7 +77,10 @@ def nothing_but(problem: Problem) -> LogReport:
 
 @dataclass
 class Findings:
-    """Takes problems, tells each at once, and keeps the first ones for the report."""
+    """Takes problems, tells each at once, and keeps the first ones for the report.
+
+    ``suspects``: numbers of events that something is wrong with, at most :data:`KEPT`, and which kind of problem.
+    """
 
     told: Tell = lambda _problem: None
     problems: list[Problem] = field(default_factory=list)
@@ -79,6 +88,7 @@ class Findings:
     failed: bool = False
     unreached: bool = False
     notes: list[str] = field(default_factory=list)
+    suspects: dict[int, str] = field(default_factory=dict)
     _stumbled: set[tuple[str, str]] = field(default_factory=set)
 
     def __call__(self, problem: Problem) -> None:
@@ -95,6 +105,11 @@ class Findings:
     def add(self, kind: str, detail: str, seq: int | None = None, table: str | None = None) -> None:
         """Takes the problem that these make."""
         self(Problem(kind, detail, seq, table))
+
+    def suspect(self, kind: str, seq: int) -> None:
+        """Takes note that a problem of *kind* with the event *seq* is told, be it in a range."""
+        if kind.startswith("event_") and len(self.suspects) < KEPT:
+            self.suspects.setdefault(seq, kind)
 
     def unread(self, error: ArchiverError, table: str | None = None) -> None:
         """Something could not be read: *error* says what."""
@@ -174,6 +189,7 @@ class Runs:
     def add(self, kind: str, phrase: str, place: int) -> None:
         """A problem at *place*: what is called by that number, and *phrase*. Places come in order."""
         key = (kind, phrase)
+        self._findings.suspect(kind, place)
         run = self._open.get(key)
         if run is None or run[1] != place - 1:
             if run is not None:

@@ -215,7 +215,8 @@ def test_a_human_reads_kind_place_and_what(world: World) -> None:
     line = next(line for line in ran.stdout.splitlines() if line.startswith("row_altered"))
     assert "files" in line
     assert "sha256" in line
-    assert "problems: " in ran.stdout.splitlines()[-2]
+    assert "problems: " in ran.stdout.splitlines()[-3]
+    assert "docs/runbook.md" in ran.stdout.splitlines()[-1]
 
 
 def test_triggers_that_are_gone_are_told(world: World) -> None:
