@@ -157,6 +157,13 @@ class PublishedLog(Protocol):
         """Puts *data* at *path* whatever stood there: whole or not at all, fsync'd. Raises as :meth:`put`."""
         ...
 
+    def keep_aside(self, path: str, at: datetime) -> str:
+        """Copies the file at *path* out of the log, below ``set-aside`` in the archive; answers where to, in it.
+
+        Raises MediumError, StoreError.
+        """
+        ...
+
     def remove(self, path: str) -> None:
         """Takes the file at *path* away, where it is there. Raises StoreError.
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archiver.wiring import App
     from archiver.work.anchor import AnchorResult
     from archiver.work.checkpoint_accept import AcceptedHead
+    from archiver.work.checkpoint_republish import Republished
 
 _EPILOG: Final = """\b
 Examples:
@@ -67,18 +68,20 @@ def command(cli: Cli, force: bool, republish: bool, reason: str | None, as_json:
     with opened(cli, records=False) as app:
         anchors = app.anchors()
         accepted = _accepted(app, reason, as_json)
-        if republish:
-            made = app.checkpoints().republish()
+        republished = app.checkpoints().republish() if republish else None
+        if republished is not None:
+            made = republished.made
         else:
             made = app.checkpoints().make(force=force or anchors.due_for_renewal(utc_now()))
         results = anchors.run()
         state = log_state(app.ledger.log, trust_of(app.settings.custody, cli.environ))
         place = app.published.url
     if as_json:
-        print_json(_fields(state, results, accepted, made=made is not None))
+        print_json(_fields(state, results, accepted, republished, made=made is not None))
     else:
+        _say_republished(republished)
         _say(state, results, place, made=made is not None)
-    return _status(results)
+    return EXIT_INTEGRITY if republished and republished.differing else _status(results)
 
 
 def _status(results: Sequence[AnchorResult]) -> int:
@@ -104,7 +107,12 @@ def _accepted(app: App, reason: str | None, as_json: bool) -> Sequence[AcceptedH
 
 
 def _fields(
-    state: LogState, results: Sequence[AnchorResult], accepted: Sequence[AcceptedHead], *, made: bool
+    state: LogState,
+    results: Sequence[AnchorResult],
+    accepted: Sequence[AcceptedHead],
+    republished: Republished | None,
+    *,
+    made: bool,
 ) -> dict[str, Any]:
     return {
         "made": made,
@@ -113,6 +121,10 @@ def _fields(
         "at": format_optional(state.head_at),
         "key": state.key,
         "checkpoint": state.head.note if state.head else None,
+        "restored": republished.restored if republished else 0,
+        "differing": [
+            {"path": one.path, "detail": one.detail} for one in (republished.differing if republished else ())
+        ],
         "accepted": [
             {
                 "lost_size": one.lost.size if one.lost else None,
@@ -141,6 +153,17 @@ def _root(state: LogState) -> str | None:
     from archiver.log.checkpoint import read_checkpoint
 
     return read_checkpoint(state.head.note.encode("utf-8"))[0].root.hex() if state.head else None
+
+
+def _say_republished(republished: Republished | None) -> None:
+    if republished is None:
+        return
+    say(f"put back: {counted(republished.restored, 'file')}")
+    for one in republished.differing:
+        say(f"DIFFERS, and stays as it is: {one.path}: {one.detail}")
+    if republished.differing:
+        say("Nothing was signed. Find out whose these are (archiver ledger verify tells what is wrong with each),")
+        say("move them out of the log folder, and run this again: then the ledger's come in their place.")
 
 
 def _say(state: LogState, results: Sequence[AnchorResult], place: str, *, made: bool) -> None:

@@ -6,7 +6,8 @@ Ed25519 signs the same text with the same bytes. Nothing is signed unless ledger
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
@@ -23,7 +24,7 @@ from archiver.log.tree import EMPTY_ROOT
 from archiver.log_ports import HeadMemory, PublishedLog, Signer
 from archiver.ports import Clock, Ledger, ShouldStop
 from archiver.work.checkpoint_accept import AcceptedHead, accept
-from archiver.work.checkpoint_files import check_growth, publish_growth, put, vkeys_file
+from archiver.work.checkpoint_files import check_growth, is_older_list, publish_growth, put, vkeys_file
 from archiver.work.checkpoint_heads import (
     MISSING,
     REMEDY,
@@ -36,7 +37,9 @@ from archiver.work.checkpoint_heads import (
     lost_heads,
     state_of,
 )
+from archiver.work.checkpoint_republish import Republished, Republisher, names_of
 
+_MOST_OF_AN_ALERT: Final = 4000
 _ABOUT_THE_LOG: Final = (CheckpointBegun.kind, CheckpointAnchored.kind)
 """Events that serve the log alone: they call for no head of their own."""
 
@@ -133,11 +136,12 @@ class Checkpoints:
                 check_growth(self._log, state.row_size, root, self._log.size(), self._should_stop)
             return accept(lost, state.row, reason, self._ledger.journal, self._clock())
 
-    def republish(self) -> StoredCheckpoint | None:
+    def republish(self) -> Republished:
         """Publishes anew what is missing of the log's files, from the ledger, and finishes what was announced.
 
-        What is there and differs stays and is a LogForkedError, as is a published head that the ledger lacks. Proofs
-        of anchors are not in the ledger: they do not come back. Answers and raises as :meth:`make`.
+        What is there and differs stays, and is told and alerted to; nothing is signed then. A published head that the
+        ledger lacks is a LogForkedError. Proofs of anchors are not in the ledger: they do not come back. Raises as
+        :meth:`make`.
         """
         with self._held():
             found = state_of(self._log, self._published)
@@ -147,16 +151,24 @@ class Checkpoints:
             for head in (found.row, found.published):
                 check_tree(self._log, head)
             check_memories(self._log, self._memories)
+            job = Republisher(self._log, self._published, self._should_stop)
             if state.row:
-                publish_growth(self._log, self._published, 0, EMPTY_ROOT, state.row_size, self._should_stop)
-                for stored in self._log.checkpoints():
-                    put(self._published, checkpoint_path(stored.size), stored.note.encode("utf-8"))
-                self._publish_keys()
+                job.run(state.row_size)
                 if found.published_size < found.row_size:
                     self._published.replace(CHECKPOINT, state.row.stored.note.encode("utf-8"))
+                    job.restored += 1
                     self._clear(found.published_size, found.row_size)
+            if job.differing:
+                self._alert("log_differs", "files of the published log are not the ledger's", names_of(job.differing))
+                return Republished(job.restored, tuple(job.differing))
             self._published.replace(UNFINISHED, f"{state.row_size}\n".encode())
-            return self._made(force=False)
+            return Republished(job.restored, (), self._made(force=False))
+
+    def _alert(self, kind: str, title: str, lines: Iterable[str]) -> None:
+        """Tells a person, once a cause."""
+        text = "\n".join(lines)
+        cause = f"{kind}:{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()}"
+        self._ledger.journal.record([], [Alert(cause, title, text[:_MOST_OF_AN_ALERT])])
 
     @contextmanager
     def _held(self, wait: bool = True) -> Iterator[None]:
@@ -296,8 +308,16 @@ class Checkpoints:
                     self._published.remove(path)
 
     def _publish_keys(self) -> None:
+        """The list of the log's keys. One that is not ours is kept aside: it may be evidence."""
         adopted = self._log.keys()
-        self._published.replace(VKEYS, vkeys_file([key.key for key in adopted]))
+        wanted = vkeys_file([key.key for key in adopted])
+        there = self._published.read(VKEYS)
+        if there is not None and not is_older_list(there, wanted):
+            kept = self._published.keep_aside(VKEYS, self._clock())
+            told = f"{VKEYS}: not the list that was published there. It is kept as {kept}, and replaced."
+            self._alert("log_keys_altered", "the published list of the log's keys was altered", [told])
+        if there != wanted:
+            self._published.replace(VKEYS, wanted)
 
 
 def _to_sign(keys: Sequence[AdoptedKey], base: int, size: int) -> list[str]:

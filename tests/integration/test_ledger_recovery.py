@@ -232,3 +232,77 @@ def test_a_last_head_that_is_gone_is_warned_of(home: Home) -> None:
     assert "no last head is kept" in checks["log"]["detail"]
     home.run("ledger", "checkpoint", "--force", status=0)
     assert last_head(home).exists()
+
+
+# -------------------------------------------------------------------------------------- the log folder
+
+
+def replaced(path: Path, data: bytes) -> None:
+    path.unlink()
+    path.write_bytes(data)
+
+
+def test_republishing_names_all_that_differs_and_counts_what_came_back(home: Home, key: SigningKey) -> None:
+    """Below the newest head as well: heads, full tiles, partial ones of earlier heads, the list of keys."""
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(key), status=0)
+    for _ in range(3):
+        home.run("ledger", "checkpoint", "--force", status=0)
+    log = home.archive / "log"
+    heads = sorted((log / "checkpoints").iterdir())
+    partial = min(log.glob("tile/0/000.p/*"), key=lambda path: int(path.name))
+    entries = min(log.glob("tile/entries/000.p/*"), key=lambda path: int(path.name))
+    spoiled = [heads[0], partial, entries, log / "vkeys"]
+    for path in spoiled:
+        replaced(path, b"forged\n")
+    gone = heads[1], log / "checkpoint"
+    whole = {path: path.read_bytes() for path in gone}
+    for path in gone:
+        path.unlink()
+    ran = home.run("ledger", "checkpoint", "--republish", status=1)
+    assert "put back: 2 files" in ran.stdout
+    for path in spoiled:
+        assert f"DIFFERS, and stays as it is: {path.relative_to(log)}: " in ran.stdout
+        assert path.read_bytes() == b"forged\n"
+    assert {path: path.read_bytes() for path in gone} == whole
+    assert "files of the published log are not the ledger's" in home.alerts()
+    told = home.run("ledger", "checkpoint", "--republish", "--json", status=1).json
+    assert sorted(one["path"] for one in told["differing"]) == sorted(str(path.relative_to(log)) for path in spoiled)
+    assert (told["restored"], told["made"]) == (0, False)
+
+    for number, path in enumerate(spoiled):
+        path.rename(home.root / f"evidence-{number}")
+    ran = home.run("ledger", "checkpoint", "--republish", status=0)
+    assert "put back: 2 files" in ran.stdout, "the head and the list; nobody needs earlier partial tiles"
+    report = home.run("ledger", "verify", "--json", status=0).json
+    assert report["problems"] == []
+
+
+def test_republishing_a_whole_folder_says_that_nothing_was_missing(home: Home) -> None:
+    home.configure()
+    ran = home.run("ledger", "checkpoint", "--republish", status=0)
+    assert "put back: 0 files" in ran.stdout
+    assert "nothing new since" in ran.stdout
+
+
+def test_an_older_list_of_keys_is_brought_up_to_date(home: Home) -> None:
+    home.configure()
+    older = (home.archive / "log/vkeys").read_bytes()
+    home.run("ledger", "rotate-key", "--to", home.root / "second", status=0)
+    home.environ["ARCHIVER_CUSTODY__SIGNING_KEY"] = str(home.root / "second")
+    replaced(home.archive / "log/vkeys", older)
+    assert "put back: 1 file\n" in home.run("ledger", "checkpoint", "--republish", status=0).stdout
+    assert len((home.archive / "log/vkeys").read_text().splitlines()) == 2
+
+
+def test_an_altered_list_of_keys_is_kept_aside_and_told_when_a_new_one_is_due(home: Home) -> None:
+    home.configure()
+    forged = b"forged\n"
+    replaced(home.archive / "log/vkeys", forged)
+    home.run("ledger", "checkpoint", "--force", status=0)
+    assert (home.archive / "log/vkeys").read_bytes() == forged, "no head overwrites it"
+    ran = home.run("ledger", "rotate-key", "--to", home.root / "second", status=0)
+    assert "the published list of the log's keys was altered" in ran.stderr
+    (kept,) = home.archive.glob("set-aside/log/*/vkeys")
+    assert kept.read_bytes() == forged
+    assert len((home.archive / "log/vkeys").read_text().splitlines()) == 2
