@@ -22,11 +22,10 @@ from archiver.adapters.ledger.check_reader import Part
 from archiver.adapters.ledger.check_spool import Spool
 from archiver.adapters.ledger.connection import connect, place_of
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.log_records import Problem
 from archiver.errors import LedgerError
 from tests.support.histories import fill
-from tests.support.ledgers import ACTOR, START, LedgerPlace
+from tests.support.ledgers import ACTOR, LedgerPlace
 
 LARGE = 10**6
 """So many events are always gone through in another process."""
@@ -199,7 +198,7 @@ def is_running(process: Path) -> bool:
         return False
 
 
-def test_nobody_sees_the_password(postgres_place: LedgerPlace, ledger_with_password: SqlLedger) -> None:
+def test_nobody_sees_the_password(postgres_ledger_place: LedgerPlace, ledger_with_password: SqlLedger) -> None:
     before = children()
     with ledger_with_password.log.check_rows(LARGE) as check:
         for child in children() - before:
@@ -209,8 +208,7 @@ def test_nobody_sees_the_password(postgres_place: LedgerPlace, ledger_with_passw
 
 
 @pytest.fixture
-def ledger_with_password(postgres_place: LedgerPlace) -> SqlLedger:
+def ledger_with_password(postgres_ledger_place: LedgerPlace) -> SqlLedger:
     """A ledger on PostgreSQL that is opened with a password; the server asks for none."""
-    upgrade(postgres_place.url, ACTOR, START)
-    url = sa.make_url(postgres_place.url).set(password="s3cret")
+    url = sa.make_url(postgres_ledger_place.url).set(password="s3cret")
     return open_ledger(url.render_as_string(hide_password=False), ACTOR)

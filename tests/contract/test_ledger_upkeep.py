@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import (
     DaemonStarted,
     DeliverySeen,
@@ -28,7 +27,7 @@ from archiver.domain.custody_reading import entry_of
 from archiver.domain.custody_upkeep import AlertRaised, AlertTold, DeliveryNoted, SourceSynced
 from archiver.domain.records import Alert, KnownDelivery
 from archiver.domain.verdict import Finding
-from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item, told, verified
+from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item, make_ledger, told, verified
 
 ROWS = {
     "sources": "name",
@@ -184,8 +183,7 @@ def history(chance: random.Random, length: int) -> list[Entry]:
 
 
 def made_of(place: LedgerPlace, batches: Sequence[Sequence[Entry]]) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of a new ledger at *place* after *batches*."""
-    upgrade(place.url, ACTOR, START)
+    """The rows of the new ledger at *place* after *batches*."""
     ledger = open_ledger(place.url, ACTOR)
     for batch in batches:
         ledger.journal.record(batch)
@@ -197,23 +195,27 @@ def made_of(place: LedgerPlace, batches: Sequence[Sequence[Entry]]) -> dict[str,
 
 @pytest.mark.parametrize("seed", range(12))
 def test_rows_are_the_same_however_their_events_are_batched(
-    empty_place: LedgerPlace, tmp_path: Path, seed: int
+    ledger_place: LedgerPlace, tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
     entries = history(chance, 60)
-    one_by_one = made_of(empty_place, [[entry] for entry in entries])
+    one_by_one = made_of(ledger_place, [[entry] for entry in entries])
     assert all(one_by_one.values())
     cut = chance.randrange(len(entries))
     for number, batches in enumerate([[entries], [entries[:cut], entries[cut:]]]):
         other = LedgerPlace(f"sqlite:///{tmp_path}/{number}.db")
+        make_ledger(other)
         assert as_compared(made_of(other, batches)) == as_compared(one_by_one)
 
 
 def test_rows_made_anew_from_the_bodies_are_the_same(sqlite_place: LedgerPlace, tmp_path: Path) -> None:
+    make_ledger(sqlite_place)
     before = made_of(sqlite_place, [history(random.Random(99), 120)])
     bodies = [json.loads(body) for (body,) in sqlite_place.query("SELECT body FROM custody_events ORDER BY seq")]
     read = [entry_of(body)[0] for body in bodies[1:]]
-    assert made_of(LedgerPlace(f"sqlite:///{tmp_path}/again.db"), [read]) == before
+    again = LedgerPlace(f"sqlite:///{tmp_path}/again.db")
+    make_ledger(again)
+    assert made_of(again, [read]) == before
 
 
 def as_compared(found: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:

@@ -14,7 +14,6 @@ from archiver.adapters.files.durable import Disk
 from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.custody_key import FileSigner, create
 from archiver.domain.custody import DaemonStarted
 from archiver.domain.custody_upkeep import SourceSynced
@@ -25,7 +24,7 @@ from archiver.log.note import parse_key, signed_by
 from archiver.log.tiles import WIDTH, checkpoint_path, entries_of, entries_path, nodes_of, tile_path, tiles
 from archiver.log.tree import Frontier, Node, completed, leaf_hash, root_of
 from archiver.work.checkpoint import Checkpoints
-from tests.support.ledgers import ACTOR, START
+from tests.support.ledgers import ACTOR, START, LedgerPlace, make_ledger
 from tests.support.stores import FaultyDisk, Hook, kill_at
 
 ORIGIN = "archive.example/custody"
@@ -88,9 +87,9 @@ def make_stand(url: str, folder: Path) -> Stand:
 
 def stand_with_a_head(folder: Path) -> Stand:
     """A stand over a new SQLite ledger below *folder*, with a head of three leaves."""
-    url = f"sqlite:///{folder}/ledger/ledger.db"
-    upgrade(url, ACTOR, START)
-    made = make_stand(url, folder / "place")
+    place = LedgerPlace(f"sqlite:///{folder}/ledger/ledger.db")
+    make_ledger(place)
+    made = make_stand(place.url, folder / "place")
     ledger = made.open()
     made.checkpoints(ledger).make()
     ledger.close()

@@ -44,23 +44,8 @@ TIMEOUT = 60
 ABOUT_THE_LOG = ("log_key_adopted", "checkpoint_begun", "checkpoint_anchored")
 """Custody events that serve the log alone."""
 
-_PRELOADED = (
-    "alembic.command",
-    "archiver.adapters.aws.cloudtrail",
-    "archiver.adapters.aws.s3_source",
-    "archiver.adapters.ledger.upgrade",
-    "archiver.cli.main",
-    "archiver.key_files",
-    "archiver.logs",
-    "archiver.provision",
-    "archiver.wiring_ledger",
-    "archiver.wiring_verify",
-    "psycopg",
-    "tests.support.checkpoints",
-    "tests.support.cli",
-)
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(list(_PRELOADED))
+_forks.set_forkserver_preload(["tests.support.preloaded"])
 
 Source = Mapping[str, object]
 """One ``[[sources]]`` of a configuration."""
@@ -103,7 +88,6 @@ def environment(**more: str) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "PYTHONDONTWRITEBYTECODE": "1",
         **more,
     }
 

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import Entry
 from archiver.domain.custody_log import (
     CheckpointAnchored,
@@ -31,7 +30,7 @@ from archiver.work.checkpoint import Checkpoints
 from archiver.work.log_verify import LogVerifier
 from archiver.work.log_verify_report import LogReport
 from tests.support.histories import Mix, history
-from tests.support.ledgers import ACTOR, START, LedgerPlace
+from tests.support.ledgers import ACTOR, START, LedgerPlace, make_ledger
 
 ORIGIN = "example.com/custody"
 _OF_THE_LOG = (LogKeyAdopted, CheckpointBegun, CheckpointAnchored, EarlierHeadAccepted, LedgerRebuilt)
@@ -78,7 +77,7 @@ class LogStand:
 
     def make(self) -> LogStand:
         """An empty ledger and archive."""
-        upgrade(self.place.url, ACTOR, START)
+        make_ledger(self.place)
         FolderStore.create(self.archive)
         return self
 
