@@ -110,7 +110,9 @@ def check_heads(state: State, where: str) -> None:
     While a checkpoint is unfinished, the published head may be the one before the ledger's.
     """
     row, file = state.row_size, state.published_size
-    told = f"{where}: the newest published head has {file or 'no'} leaves, and the ledger's {row or 'none'}"
+    told = f"{where}: the newest published head has {file} leaves, and the ledger's {row or 'none'}"
+    if not file:
+        told = f"{where}: no head is published, and the ledger's newest has {row} leaves"
     if file > row:
         raise LogForkedError(f"{told}: the ledger was put back to an earlier state, or is not this archive's", REMEDY)
     if row < state.base or (file < row and file != state.base):

@@ -357,6 +357,9 @@ def test_a_replaced_public_key_is_found(world: World) -> None:
     assert world.problems() == [("key_replaced", None, "vkeys")]
     overwrite(world.log / "vkeys", right.encode() + f"{MemorySigner(9).key}\n".encode())
     assert world.problems() == [("key_replaced", None, "vkeys")]
+    overwrite(world.log / "vkeys", right.encode() + b"junk\n")
+    (problem,) = world.verify()["problems"]
+    assert "line 2 of the published verifier keys is 'junk', which is no verifier key" in problem["detail"]
     (world.log / "vkeys").unlink()
     assert world.problems() == [("published_missing", None, "vkeys")]
     for other in (
