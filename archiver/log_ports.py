@@ -13,12 +13,16 @@ from typing import Protocol
 from archiver.domain.custody import Entry
 from archiver.domain.custody_log import CheckpointAnchored
 from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint, UnreadHead
+from archiver.errors import RowUnreadableError
 
 LogPage = tuple[list[bytes | None], list[bytes | None]]
 """``LogEntry.body`` and ``LogEntry.hashes`` of numbers in a row: two lists of one length."""
 
 Tell = Callable[[Problem], None]
 """Takes each disagreement as it is found."""
+
+Unread = Callable[[RowUnreadableError], None]
+"""Takes what there is to say of each row that cannot be read."""
 
 Known = Callable[[int], str | None]
 """Answers the note of our own checkpoint of so many leaves, None where there is none."""
@@ -84,8 +88,11 @@ class CustodyLog(Protocol):
         """Stores a signed head; the same again is fine, another of that size raises LedgerError."""
         ...
 
-    def anchors(self, size: int | None = None) -> Iterator[Anchor]:
-        """The anchors of the checkpoint of *size* leaves, or all, oldest first."""
+    def anchors(self, size: int | None = None, unread: Unread = lambda _error: None) -> Iterator[Anchor]:
+        """The anchors of the checkpoint of *size* leaves, or all, oldest first.
+
+        A row that cannot be read is passed over, and *unread* told of it: it hides no later one.
+        """
         ...
 
     def guards(self) -> Sequence[Problem]:

@@ -37,7 +37,7 @@ ROOMS: dict[str, Room] = {
     "verify": room("domain verify", "cryptography", pure=True),
     "log": room("domain log", "cryptography", pure=True),
     "ports": room("domain log_ports"),
-    "log_ports": room("domain"),
+    "log_ports": room("domain errors"),
     "work": room(f"{CORE} verify work"),
     "adapters.aws": room(f"{CORE} adapters.aws verify.signature", "boto3 botocore cryptography mypy_boto3_s3"),
     "adapters.anchors": room(f"{CORE} adapters.anchors version", "rfc3161_client cryptography urllib3"),

@@ -211,6 +211,49 @@ def test_postgresql_without_its_tables_is_a_ledger_that_is_gone(home: Home, new_
     assert REBUILD in home.run("status", status=2).stderr
 
 
+def test_a_row_of_keys_that_cannot_be_read_is_named_and_hides_nothing_else(home: Home, key: SigningKey) -> None:
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(key), status=0)
+    home.deliver(key)
+    home.run("sync", status=0)
+    home.ledger.forge("UPDATE log_keys SET key = x'00ff'")
+    ((seq,),) = home.ledger.query("SELECT seq FROM log_keys")
+    told = f"the row {seq} of table log_keys cannot be read: no text where there must be one"
+    said = home.run("status", status=0).stdout
+    assert told in said
+    assert "docs/runbook.md: The ledger is lost or damaged" in said
+    assert "1 verified" in said
+    home.run("report", "--all", "--out", home.root / "report.json")
+    assert told in (home.root / "report.json").read_text()
+    ran = home.run("ledger", "checkpoint", "--force", status=4)
+    assert told in ran.stderr
+    assert REBUILD in ran.stderr
+
+
+def test_a_row_with_the_last_number_there_is_has_a_way_out(home: Home, key: SigningKey) -> None:
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(key), status=0)
+    home.deliver(key)
+    home.ledger.forge(
+        "INSERT INTO custody_events SELECT 9223372036854775807, at, kind, evidence_id, body FROM custody_events"
+        " WHERE seq = 0"
+    )
+    for command in (("audit",), ("sync",), ("ledger", "checkpoint", "--force"), ("ledger", "upgrade")):
+        ran = home.run(*command)
+        assert ran.status == 1, str(ran)
+        assert "unexpected" not in ran.stderr
+    assert "row 9223372036854775807 stands in custody_events" in home.run("audit").stderr
+    assert REBUILD in home.run("audit").stderr
+    assert home.run("doctor").status == 3
+    (home.root / "broken").mkdir()
+    for path in home.root.glob("ledger.db*"):
+        if path.is_file():
+            path.rename(home.root / "broken" / path.name)
+    home.run("ledger", "rebuild", status=0)
+    home.run("sync", status=0)
+    home.run("ledger", "verify", status=0)
+
+
 def test_help_tells_each_status_once(home: Home) -> None:
     said = home.run("--help", status=0).stdout
     told = [line.split()[0] for line in said.split("Exit status:")[1].splitlines() if line.strip()[:1].isdigit()]

@@ -18,7 +18,7 @@ from archiver.adapters.ledger.tables import anchors, checkpoints, custody_events
 from archiver.adapters.ledger.tree_rows import size_of, stored_hashes
 from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint
 from archiver.errors import LedgerError, RowUnreadableError
-from archiver.log_ports import LogPage, RowCheck
+from archiver.log_ports import LogPage, RowCheck, Unread
 
 Value = TypeVar("Value")
 
@@ -118,13 +118,7 @@ class SqlLog:
     def checkpoints(self, after: int = -1) -> Iterator[StoredCheckpoint]:
         """See ``log_ports.CustodyLog``."""
         for row in self._pages(sa.select(checkpoints), checkpoints.c.size, after):
-            try:
-                checkpoint = _told("checkpoints", "size", row, _checkpoint_of)
-            except LedgerError as error:
-                size = row["size"]
-                number = size if isinstance(size, int) else None
-                raise RowUnreadableError(str(error), error.remedy, number) from error
-            yield checkpoint
+            yield _told("checkpoints", "size", row, _checkpoint_of)
 
     def latest_checkpoint(self) -> StoredCheckpoint | None:
         """See ``log_ports.CustodyLog``."""
@@ -147,13 +141,18 @@ class SqlLog:
             if not found:
                 put(connection, checkpoints, [row])
 
-    def anchors(self, size: int | None = None) -> Iterator[Anchor]:
+    def anchors(self, size: int | None = None, unread: Unread = lambda _error: None) -> Iterator[Anchor]:
         """See ``log_ports.CustodyLog``."""
         statement = sa.select(anchors)
         if size is not None:
             statement = statement.where(anchors.c.size == size)
         for row in self._pages(statement, anchors.c.seq):
-            yield _told("anchors", "seq", row, _anchor_of)
+            try:
+                anchor = _told("anchors", "seq", row, _anchor_of)
+            except RowUnreadableError as error:
+                unread(error)
+                continue
+            yield anchor
 
     def guards(self) -> Sequence[Problem]:
         """See ``log_ports.CustodyLog``."""
