@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import files_below
+from tests.support.cli import archived_home, files_below
 
 FIELDS = {
     "audited": int,
@@ -26,14 +26,19 @@ FIELDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory):
+    """A home whose archive holds one verified delivery of two results; and the delivery's folder there."""
+    made, (folder,) = archived_home(tmp_path_factory.mktemp("archived"), {"files": 2})
+    return made, folder
+
+
 @pytest.fixture
-def held(home, key):
-    """A home whose archive holds one verified delivery of two results; answers its folder there."""
-    home.configure(home.folder_source())
-    home.run("keys", "import", home.list_keys(key), status=0)
-    folder = home.deliver(key, files=2)
-    home.run("sync", status=0)
-    return home.archive / "prod" / folder.relative_to(home.tree)
+def held(home, archived):
+    """Makes *home* such a one; answers the folder."""
+    made, folder = archived
+    made.restore(home)
+    return folder
 
 
 def audit(home, *arguments, status):

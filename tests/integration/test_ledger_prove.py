@@ -11,17 +11,20 @@ import pytest
 
 from archiver.log.checkpoint import read_checkpoint
 from archiver.log.item_proof import decode
-from tests.support.cli import Home, run
+from tests.support.cli import Home, Snapshot, archived_home, run
+
+
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Two deliveries, archived; the ledger's head is signed."""
+    made, _folders = archived_home(tmp_path_factory.mktemp("archived"), {}, {})
+    return made
 
 
 @pytest.fixture
-def synced(home: Home, key) -> Home:
-    """Two deliveries, archived; the ledger's head is signed."""
-    home.configure(home.folder_source())
-    home.run("keys", "import", home.list_keys(key), status=0)
-    home.deliver(key)
-    home.deliver(key)
-    home.run("sync", status=0)
+def synced(home: Home, archived: Snapshot) -> Home:
+    """The same, one's own."""
+    archived.restore(home)
     return home
 
 

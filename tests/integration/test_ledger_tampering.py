@@ -63,7 +63,7 @@ class World:
         return Rewriter(self.home.ledger, self.log, self.forger())
 
     def verify(self, *arguments: str, status: int = 1) -> dict[str, Any]:
-        return self.home.run("ledger", "verify", "--json", *arguments, status=status).json
+        return self.home.run_here("ledger", "verify", "--json", *arguments, status=status).json
 
     def problems(self, status: int = 1) -> list[tuple[str, int | None, str | None]]:
         """(kind, seq, table) of each problem."""
