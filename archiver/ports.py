@@ -322,8 +322,8 @@ class Outbox(Protocol):
 
     def delivered(self, alert_id: int, at: datetime) -> None: ...
 
-    def failed(self, alert_id: int, at: datetime, refused: Collection[str], next_try_at: datetime) -> None:
-        """The addresses *refused* did not take it. Both record AlertTold, whether the alert is there or not."""
+    def failed(self, ids: Collection[int], at: datetime, refused: Collection[str], next_try_at: datetime) -> None:
+        """The addresses *refused* did not take these: one AlertsRefused for all, there or not."""
         ...
 
 

@@ -64,6 +64,19 @@ class AlertTold(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsRefused(Entry):
+    """Messages with *alerts* were sent, and the addresses ``refused`` (without secrets) did not take them.
+
+    One entry a round of tries, however many alerts wait. ``next_try_at``: when these addresses are tried again.
+    """
+
+    kind: ClassVar[str] = "alerts_refused"
+    alerts: tuple[int, ...]
+    refused: tuple[str, ...]
+    next_try_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerVerified(Entry):
     """``ledger verify`` went through the ledger as it was before this entry.
 

@@ -25,8 +25,8 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 CORE = "domain ports log_ports log errors"
 APPLICATION = (
-    "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs lost_ledger provision source_access "
-    "wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_verify"
+    "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs lost_ledger provision "
+    "source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_verify"
 )
 """Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
 

@@ -24,7 +24,7 @@ from archiver.domain.custody import (
     SourceRestored,
 )
 from archiver.domain.custody_reading import entry_of
-from archiver.domain.custody_upkeep import AlertRaised, AlertTold, DeliveryNoted, SourceSynced
+from archiver.domain.custody_upkeep import AlertRaised, AlertsRefused, AlertTold, DeliveryNoted, SourceSynced
 from archiver.domain.records import Alert, KnownDelivery
 from archiver.domain.verdict import Finding
 from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item, make_ledger, told, verified
@@ -97,12 +97,14 @@ def test_every_message_is_recorded_with_who_did_not_take_it(ledger: SqlLedger, l
     (queued,) = ledger.outbox.due(START)
     for hour in range(2):
         at = START + timedelta(hours=hour)
-        ledger.outbox.failed(queued.id, at, ["urls[1] json://host", "mailto://…"], at + timedelta(hours=1))
+        ledger.outbox.failed([queued.id], at, ["urls[1] json://host", "mailto://…"], at + timedelta(hours=1))
     ledger.outbox.delivered(queued.id, START + DAY)
     refused = ["urls[1] json://host", "mailto://…"]
+    assert bodies(ledger, AlertsRefused.kind) == [
+        {"at": "2026-01-01T00:00:00Z", "alerts": [2], "refused": refused, "next_try_at": "2026-01-01T01:00:00Z"},
+        {"at": "2026-01-01T01:00:00Z", "alerts": [2], "refused": refused, "next_try_at": "2026-01-01T02:00:00Z"},
+    ]
     assert bodies(ledger, AlertTold.kind) == [
-        {"at": "2026-01-01T00:00:00Z", "alert": 2, "refused": refused, "next_try_at": "2026-01-01T01:00:00Z"},
-        {"at": "2026-01-01T01:00:00Z", "alert": 2, "refused": refused, "next_try_at": "2026-01-01T02:00:00Z"},
         {"at": "2026-01-02T00:00:00Z", "alert": 2, "refused": [], "next_try_at": None},
     ]
     (row,) = ledger_place.query("SELECT created_at, attempts, next_try_at, refused, delivered_at FROM alerts")
@@ -121,11 +123,11 @@ def test_an_alert_that_is_not_there_any_more_keeps_no_other_back(
     ledger.journal.record([SourceRecovered(at=START, source="prod")], [Alert("a", "", ""), Alert("b", "", "")])
     first, second = ledger.outbox.due(START)
     ledger_place.forge(f"DELETE FROM alerts WHERE id = {first.id}")
-    ledger.outbox.failed(first.id, START, ["urls[0]"], START + DAY)
+    ledger.outbox.failed([first.id, second.id], START, ["urls[0]"], START + DAY)
     ledger.outbox.delivered(first.id, START)
     ledger.outbox.delivered(second.id, START)
     assert ledger.outbox.waiting().count == 0
-    assert [body["alert"] for body in bodies(ledger, AlertTold.kind)] == [first.id, first.id, second.id]
+    assert [body["alert"] for body in bodies(ledger, AlertTold.kind)] == [first.id, second.id]
 
 
 def history(chance: random.Random, length: int) -> list[Entry]:
@@ -167,7 +169,8 @@ def history(chance: random.Random, length: int) -> list[Entry]:
             again = chance.choice([None, at + DAY])
             refused = ("urls[0]",) if again else ()
             choices += [
-                AlertTold(at=at, alert=chance.choice([*alerts.values(), 0]), refused=refused, next_try_at=again)
+                AlertTold(at=at, alert=chance.choice([*alerts.values(), 0]), refused=refused, next_try_at=again),
+                AlertsRefused(at=at, alerts=(*alerts.values(), 0), refused=("urls[0]",), next_try_at=at + DAY),
             ]
         entry = chance.choice(choices)
         if isinstance(entry, AlertRaised):

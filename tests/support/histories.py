@@ -39,7 +39,7 @@ from archiver.domain.custody_log import (
     LedgerRebuilt,
     LogKeyAdopted,
 )
-from archiver.domain.custody_upkeep import AlertRaised, AlertTold, DeliveryNoted, SourceSynced
+from archiver.domain.custody_upkeep import AlertRaised, AlertsRefused, AlertTold, DeliveryNoted, SourceSynced
 from archiver.domain.evidence import Evidence, EvidenceFile, FileRole, Origin, evidence_id
 from archiver.domain.keys import KeyProvenance, PublicKey
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, judgement
@@ -259,7 +259,11 @@ class _Teller:
             return None
         refused = ("mailto://keeper@example.com",) if self._chance(0.5) else ()
         again = self.now + timedelta(minutes=5) if refused else None
-        return AlertTold(at=self.now, alert=self.rng.choice(self.alerts), refused=refused, next_try_at=again)
+        alert = self.rng.choice(self.alerts)
+        if again and self.seq % 2:
+            several = tuple(dict.fromkeys((alert, self.alerts[0])))
+            return AlertsRefused(at=self.now, alerts=several, refused=refused, next_try_at=again)
+        return AlertTold(at=self.now, alert=alert, refused=refused, next_try_at=again)
 
     # ------------------------------------------------------------------------------ the program and its log
 
