@@ -25,7 +25,8 @@ from archiver.domain.health import Health, HealthCheck
 from archiver.domain.paths import STAGING_FOLDER
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiverError, NoLedgerError
+from archiver.lost_ledger import lost_ledger
 from archiver.ports import Clock, Ledger
 from archiver.settings import Settings, SourceSettings
 from archiver.source_access import source_access
@@ -62,6 +63,8 @@ class Checkup:
                 adopted = ledger.log.keys()
                 log_key = adopted[-1].key if adopted else None
                 log = log_check(self.settings, ledger)
+        except NoLedgerError as error:
+            yield _failed("ledger", lost_ledger(self.settings) or error)
         except ArchiverError as error:
             yield _failed("ledger", error)
         yield from self._archive()

@@ -17,6 +17,7 @@ from archiver.ports import Ledger
 from archiver.settings import Settings
 from archiver.wiring_log import signer_of
 from archiver.work.checkpoint_heads import check_heads, check_memories, check_tree, state_of
+from archiver.work.log_verify_last import NONE_KEPT
 
 _PROBE: Final = b"archiver doctor asks whether this key signs\n"
 """Signed to see whether that works. No note's text: a note begins with the log's origin and its size."""
@@ -39,6 +40,11 @@ def key_check(settings: Settings, environ: Mapping[str, str], log_key: str | Non
         # a credential is there inside the unit only: its absence out here proves nothing
         absent = custody_key.is_credential(place) and "CREDENTIALS_DIRECTORY" not in environ
         return HealthCheck("custody_key", Health.SKIP if absent else Health.FAIL, str(error), error.remedy)
+    called = (log_key or own).partition("+")[0]
+    if called != custody.origin:
+        detail = f"[custody] origin is {custody.origin!r}, and the log is called {called!r} since its first key"
+        remedy = f"set origin back to {called!r}: a log's name cannot be changed"
+        return HealthCheck("custody_key", Health.FAIL, detail, remedy)
     if log_key is not None and own != log_key:
         detail = f"{own} is not the log's key, which is {log_key}"
         return HealthCheck("custody_key", Health.FAIL, detail, _ROTATE)
@@ -64,6 +70,9 @@ def log_check(settings: Settings, ledger: Ledger) -> HealthCheck:
     if state.row is None:
         return HealthCheck("log", Health.WARN, "no checkpoint is signed yet", "archiver ledger checkpoint")
     told = f"checkpoint of {state.row_size} events, {since} since; published at {folder}"
+    if last is not None and last.last() is None:
+        remedy = "put it back if it was lost; otherwise the next head that is signed is kept there"
+        return HealthCheck("log", Health.WARN, f"{told}; {last.place}: {NONE_KEPT}", remedy)
     if state.unfinished is not None:
         remedy = "the daemon finishes it, or: archiver ledger checkpoint"
         return HealthCheck("log", Health.WARN, f"{told}; another one was begun and is not finished", remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -25,7 +26,11 @@ from archiver.log.note import ed25519_key
 
 _CREDENTIAL: Final = "credential:"
 _KMS: Final = "awskms:"
-_LOST: Final = "put it back from a backup; one that is lost for good is replaced: archiver ledger rotate-key --lost"
+LOST: Final = (
+    "put the key back from a copy; where it is lost for good: archiver ledger rotate-key --to PLACE --lost (for a log"
+    " that was never signed: archiver ledger upgrade makes one)"
+)
+_CLOSED: Final = (errno.EACCES, errno.EPERM)
 _MOST_BYTES: Final = 16 * 1024
 """Largest key file that is read; ours has about 120 bytes."""
 
@@ -70,12 +75,16 @@ def create(path: Path) -> bytes:
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            hand_over(descriptor, path.parent)
-            stream.write(pem)
-            stream.flush()
-            os.fsync(descriptor)
-        sync_folder(path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                hand_over(descriptor, path.parent)
+                stream.write(pem)
+                stream.flush()
+                os.fsync(descriptor)
+            sync_folder(path.parent)
+        except BaseException:
+            path.unlink(missing_ok=True)  # half a key is none
+            raise
     except FileExistsError as error:
         raise UsageError(f"{path}: there is a file already; a custody key is never overwritten") from error
     except OSError as error:
@@ -107,20 +116,25 @@ def _load(path: Path) -> Ed25519PrivateKey:
             pem = stream.read(_MOST_BYTES)
         key = load_pem_private_key(pem, password=None)
     except OSError as error:
-        raise SettingsError(f"{path}: the custody key cannot be read: {error.strerror}") from error
+        remedy = "run this as the owner of the key, or as root" if error.errno in _CLOSED else LOST
+        raise SettingsError(f"{path}: the custody key cannot be read: {error.strerror}", remedy) from error
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # without the cause: what a parser says may quote what it could not parse
-        raise SettingsError(f"{path}: not a private key in PEM without a passphrase") from None
+        raise SettingsError(f"{path}: not a private key in PEM without a passphrase", LOST) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise SettingsError(f"{path}: not an Ed25519 key")
+        raise SettingsError(f"{path}: not an Ed25519 key", LOST)
     return key
 
 
 class FileSigner:
     """``log_ports.Signer`` over a key in a file, which is read once, at the first use."""
 
-    def __init__(self, signing_key: str, origin: str, environ: Mapping[str, str]) -> None:
-        """*signing_key*: a path or ``credential:NAME``; *origin*: the log's, which is the key's name in its notes."""
+    def __init__(self, signing_key: str, origin: str, environ: Mapping[str, str], *, to_sign: bool = False) -> None:
+        """*signing_key*: a path or ``credential:NAME``; *origin*: the log's, which is the key's name in its notes.
+
+        *to_sign*: a file that others may read is refused, as ssh does; a credential's mode is systemd's matter.
+        """
+        self._to_sign = to_sign
         self._place = signing_key
         self._origin = origin
         self._environ = environ
@@ -135,13 +149,13 @@ class FileSigner:
     @cached_property
     def _private(self) -> Ed25519PrivateKey:
         try:
-            return _load(key_path(self._place, self._environ))
+            path = key_path(self._place, self._environ)
+            key = _load(path)
+            if self._to_sign and is_file(self._place) and open_to_others(path):
+                raise SettingsError(f"{path} can be read or written by others than its owner", f"chmod 600 {path}")
         except SettingsError as error:
-            remedy = (
-                error.remedy
-                or "archiver doctor tells more; a key that was lost is replaced with: archiver ledger rotate-key"
-            )
-            raise SigningError(str(error), remedy) from error
+            raise SigningError(str(error), error.remedy) from error
+        return key
 
 
 def open_to_others(path: Path) -> bool:

@@ -48,6 +48,10 @@ class SchemaError(UsageError):
     """The ledger's schema is not the one that this version works with, or there is no ledger yet."""
 
 
+class NoLedgerError(SchemaError):
+    """There is no ledger at the place that is named."""
+
+
 class BusyError(UsageError):
     """Another process holds the job or the ledger; the message names it."""
 

@@ -6,9 +6,11 @@ unless they write to the key's folder too; and the program signs nothing that do
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -44,24 +46,41 @@ class LastHeadFile:
 
     def remember(self, note: str) -> None:
         """See ``log_ports.HeadMemory``."""
-        folder = self._path.parent
-        draft = folder / f".{self._path.name}-{secrets.token_hex(8)}"
         try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as stream:
-                    hand_over(descriptor, folder)
-                    stream.write(note.encode("utf-8"))
-                    stream.flush()
-                    os.fsync(descriptor)
-                os.rename(draft, self._path)
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(draft)
-                raise
-            custody_key.sync_folder(folder)
+            self._put(self._path, note.encode("utf-8"))
         except OSError as error:
             raise SigningError(f"{self._path}: the last head cannot be kept: {error.strerror}", _REMEDY) from error
+
+    def set_aside(self, reason: bytes, at: datetime) -> str:
+        """See ``log_ports.HeadMemory``."""
+        kept = self._path.with_name(f"{self._path.name}.set-aside-{at:%Y%m%dT%H%M%S.%fZ}")
+        try:
+            if os.path.lexists(kept):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(kept))
+            self._put(kept.with_name(f"{kept.name}.reason"), reason)
+            os.rename(self._path, kept)
+            custody_key.sync_folder(kept.parent)
+        except OSError as error:
+            raise SigningError(f"{kept}: the last head cannot be set aside: {error.strerror}", _REMEDY) from error
+        return str(kept)
+
+    def _put(self, path: Path, data: bytes) -> None:
+        """*data* at *path*, beside the last head: whole, and on the disk. Raises OSError."""
+        folder = path.parent
+        draft = folder / f".{path.name}-{secrets.token_hex(8)}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                hand_over(descriptor, folder)
+                stream.write(data)
+                stream.flush()
+                os.fsync(descriptor)
+            os.rename(draft, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(draft)
+            raise
+        custody_key.sync_folder(folder)
 
 
 def last_head_of(custody: CustodySettings, place: str = "") -> LastHeadFile | None:

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from archiver.domain.custody import Entry
 from archiver.domain.custody_log import CheckpointAnchored
 from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint, UnreadHead
+from archiver.errors import RowUnreadableError
+
+LogPage = tuple[list[bytes | None], list[bytes | None]]
+"""``LogEntry.body`` and ``LogEntry.hashes`` of numbers in a row: two lists of one length."""
 
 Tell = Callable[[Problem], None]
 """Takes each disagreement as it is found."""
+
+Unread = Callable[[RowUnreadableError], None]
+"""Takes what there is to say of each row that cannot be read."""
 
 Known = Callable[[int], str | None]
 """Answers the note of our own checkpoint of so many leaves, None where there is none."""
@@ -49,6 +57,10 @@ class CustodyLog(Protocol):
         """Every number from *start* up to *end*, whether its rows are there or not; flat memory."""
         ...
 
+    def pages(self, start: int, end: int) -> Iterator[LogPage]:
+        """The same as :meth:`entries`, as many at once as is quick to read."""
+        ...
+
     def strays(self) -> Sequence[tuple[str, int]]:
         """(table, number) of events and tree rows that no log has, below 0, and of heads of no leaves, below 1."""
         ...
@@ -76,8 +88,11 @@ class CustodyLog(Protocol):
         """Stores a signed head; the same again is fine, another of that size raises LedgerError."""
         ...
 
-    def anchors(self, size: int | None = None) -> Iterator[Anchor]:
-        """The anchors of the checkpoint of *size* leaves, or all, oldest first."""
+    def anchors(self, size: int | None = None, unread: Unread = lambda _error: None) -> Iterator[Anchor]:
+        """The anchors of the checkpoint of *size* leaves, or all, oldest first.
+
+        A row that cannot be read is passed over, and *unread* told of it: it hides no later one.
+        """
         ...
 
     def guards(self) -> Sequence[Problem]:
@@ -149,6 +164,13 @@ class PublishedLog(Protocol):
         """Puts *data* at *path* whatever stood there: whole or not at all, fsync'd. Raises as :meth:`put`."""
         ...
 
+    def keep_aside(self, path: str, at: datetime) -> str:
+        """Copies the file at *path* out of the log, below ``set-aside`` in the archive; answers where to, in it.
+
+        Raises MediumError, StoreError.
+        """
+        ...
+
     def remove(self, path: str) -> None:
         """Takes the file at *path* away, where it is there. Raises StoreError.
 
@@ -191,6 +213,13 @@ class HeadMemory(Protocol):
 
     def remember(self, note: str) -> None:
         """Puts *note* in the place of the one before: whole, and on the disk. Raises SigningError."""
+        ...
+
+    def set_aside(self, reason: bytes, at: datetime) -> str:
+        """Keeps what is remembered under a name with the time *at*, and *reason* beside it; answers where.
+
+        Then nothing is remembered, and nothing was deleted. Raises SigningError.
+        """
         ...
 
 

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from archiver import custody_key
-from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import open_ledger
 from archiver.adapters.ledger.restore import is_lost
 from archiver.adapters.ledger.upgrade import upgrade
 from archiver.adapters.owner import make_folders, missing_folders
 from archiver.domain.custody import Actor
-from archiver.errors import MediumError, UsageError
-from archiver.log.names import CHECKPOINT
+from archiver.errors import UsageError
 from archiver.log.note import ed25519_key
+from archiver.lost_ledger import lost_ledger
 from archiver.settings import Settings
 
 _KEY_GONE: Final = (
-    "this ledger's log is signed with the key {key}, and there is none at {path}: put it back from a backup. No other"
+    "this ledger's log is signed with the key {key}, and there is none at {path}: put it back from a copy. No other"
     " was made in its place; where it is lost for good: archiver ledger rotate-key --to {path} --lost"
 )
 
@@ -46,17 +45,15 @@ def provision(
 
 def _check_not_lost(settings: Settings) -> None:
     """Raises UsageError where a log is published and its ledger is gone: a new one would be none of that log's."""
-    try:
-        published = LogFolder(settings.archive.path).read(CHECKPOINT)
-    except MediumError:  # no archive yet, or one that others will tell of
-        return
-    if published is None or not is_lost(settings.ledger.dsn):
-        return
-    raise UsageError(
-        f"there is no ledger at {settings.ledger.shown_url}, and its log is published in {settings.archive.path}",
-        "It was lost, or is not where the configuration says: bring it back with `archiver ledger rebuild`"
-        " (docs/runbook.md).",
-    )
+    lost = lost_ledger(settings)
+    if lost is not None and is_lost(settings.ledger.dsn):
+        raise lost
+
+
+def key_is_gone(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """True where the signing key is to be a file, and is not there."""
+    place = settings.custody.signing_key
+    return custody_key.is_file(place) and not os.path.lexists(custody_key.key_path(place, environ))
 
 
 def _log_key(settings: Settings, actor: Actor) -> str | None:
@@ -103,3 +100,24 @@ def make_key(path: Path, origin: str) -> str:
     except OSError as error:
         raise UsageError(f"{path.parent}: the custody key's folder cannot be made: {error.strerror}") from error
     return str(ed25519_key(origin, custody_key.create(path)))
+
+
+@contextmanager
+def new_key(path: Path, origin: str, adopted: Callable[[str], bool]) -> Iterator[None]:
+    """:func:`make_key` for what is done inside; *adopted* says whether the log has taken the key by then.
+
+    Whatever ends this before, the key and the folders made for it are gone again. Raises UsageError.
+    """
+    folders = missing_folders(path.parent)
+    key = ""
+    try:
+        key = make_key(path, origin)
+        yield
+    except BaseException:
+        if key and not adopted(key):
+            path.unlink(missing_ok=True)
+        if not os.path.lexists(path):
+            for folder in reversed(folders):
+                with suppress(OSError):  # never made, or something lies in it by now
+                    folder.rmdir()
+        raise

@@ -35,9 +35,10 @@ $sources
 sync_every = "5m"
 audit_every = "1h"
 keys_every = "12h"
-# The ledger's new head is signed and published this often, where anything has happened.
+# The ledger's new head is signed and published this often, where anything has happened: first 30 s after the start.
 checkpoint_every = "15m"
-# The whole ledger, held against its log, its signed heads and its anchors.
+# The whole ledger, held against its log, its signed heads and its anchors; what came of it is put on record. First 5
+# minutes after the start, with intervals that vary by 5 %.
 #ledger_verify_every = "1d"
 # A pass lists the trailing days; the whole source again once its last whole listing is older than this.
 #full_sync_every = "1d"

@@ -17,9 +17,10 @@ from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.domain.custody import Actor
 from archiver.domain.evidence import Evidence
-from archiver.errors import BusyError, UsageError
+from archiver.errors import BusyError, NoLedgerError, UsageError
 from archiver.last_head import last_head_of
 from archiver.log_ports import Anchorer, HeadMemory, PublishedLog, Signer
+from archiver.lost_ledger import lost_ledger
 from archiver.ports import KeyAuthority, Ledger, Messenger, Progress, Source
 from archiver.settings import Settings, SourceSettings
 from archiver.source_access import source_access
@@ -187,15 +188,16 @@ class App:
         """The published log in the archive."""
         return LogFolder(self.settings.archive.path)
 
-    def signer(self, place: str = "") -> Signer:
-        """The log's key, or the one at *place*."""
-        return signer_of(self.settings.custody, place)
+    def signer(self, place: str = "", *, to_sign: bool = False) -> Signer:
+        """The log's key, or the one at *place*. *to_sign*: not one that others may read."""
+        return signer_of(self.settings.custody, place, to_sign=to_sign)
 
     def checkpoints(self, *places: str) -> Checkpoints:
         """The use case: signed heads of the log. *places*: of keys to come, which are to know the last head, too."""
         origin = self.settings.custody.origin
         memories = self.memories(*places)
-        return Checkpoints(self.ledger, self.published, self.signer(), origin, utc_now, self.stop.is_set, memories)
+        signer = self.signer(to_sign=True)
+        return Checkpoints(self.ledger, self.published, signer, origin, utc_now, self.stop.is_set, memories)
 
     def memories(self, *places: str) -> list[HeadMemory]:
         """Where the last signed head is kept, of the configured key and of those at *places*."""
@@ -260,7 +262,10 @@ def open_app(settings: Settings, stop: Event, progress: Progress) -> App:
     from archiver.adapters.ledger.database import open_ledger
 
     actor = current_actor()
-    ledger = open_ledger(settings.ledger.dsn, actor)
+    try:
+        ledger = open_ledger(settings.ledger.dsn, actor)
+    except NoLedgerError as error:
+        raise lost_ledger(settings) or error from error
     try:
         return App(settings, ledger, FolderStore(settings.archive.path), actor, stop, progress)
     except BaseException:

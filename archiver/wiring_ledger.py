@@ -12,10 +12,12 @@ from archiver.domain.log_records import Problem
 from archiver.errors import LedgerAlteredError, MediumError, SchemaError, SigningError
 from archiver.log.checkpoint import read_checkpoint
 from archiver.log.names import CHECKPOINT
+from archiver.lost_ledger import REBUILD
 from archiver.ports import Progress
 from archiver.settings import Settings
 from archiver.wiring import App, open_app, utc_now
 from archiver.work.log_verify import LogVerifier
+from archiver.work.log_verify_kept import KeptHead
 
 
 def open_to_verify(settings: Settings, stop: Event, progress: Progress) -> App:
@@ -42,9 +44,7 @@ class LedgerLostError(LedgerAlteredError):
     """There is no ledger any more. ``problem``: as ``ledger verify`` tells it."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__(
-            problem.detail, "put the ledger back from a backup, or make it anew: archiver ledger rebuild"
-        )
+        super().__init__(problem.detail, f"put the ledger back from a backup, or make it anew: {REBUILD}")
         self.problem = problem
 
 
@@ -61,8 +61,13 @@ def _lost(settings: Settings) -> Problem | None:
     return Problem("ledger_behind", detail, 0, CHECKPOINT)
 
 
-def log_verifier(app: App, keys: Sequence[str] = (), *, online: bool = True) -> LogVerifier:
-    """The use case. *keys*: verifier keys to trust besides the configured ones; AWS KMS is asked only *online*."""
+def log_verifier(
+    app: App, keys: Sequence[str] = (), kept: Sequence[KeptHead] = (), *, online: bool = True
+) -> LogVerifier:
+    """The use case. *keys*: verifier keys to trust besides the configured ones; AWS KMS is asked only *online*.
+
+    *kept*: heads that a reader kept.
+    """
     own, distrust = _own_key(app, online)
     return LogVerifier(
         app.ledger,
@@ -75,6 +80,7 @@ def log_verifier(app: App, keys: Sequence[str] = (), *, online: bool = True) -> 
         own,
         distrust,
         app.memories(),
+        kept,
     )
 
 

@@ -13,16 +13,21 @@ from archiver.settings_custody import CustodySettings
 
 
 def signer_of(
-    custody: CustodySettings, place: str = "", environ: Mapping[str, str] = os.environ, attempts: int = 5
+    custody: CustodySettings,
+    place: str = "",
+    environ: Mapping[str, str] = os.environ,
+    attempts: int = 5,
+    *,
+    to_sign: bool = False,
 ) -> Signer:
     """The signer with the key at *place*, by default the configured one; nothing is read or asked yet.
 
-    *attempts*: of one request to AWS.
+    *attempts*: of one request to AWS. *to_sign*: a file that others may read is refused.
     """
     wanted = place or custody.signing_key
     arn = custody_key.kms_arn(wanted)
     if arn is None:
-        return custody_key.FileSigner(wanted, custody.origin, environ)
+        return custody_key.FileSigner(wanted, custody.origin, environ, to_sign=to_sign)
     from archiver.adapters.aws.kms_signer import KmsSigner
     from archiver.adapters.aws.session import AwsAccess
     from archiver.settings_values import kms_region

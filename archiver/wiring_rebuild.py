@@ -10,6 +10,7 @@ from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.restore import check_absent, restoring
 from archiver.errors import SigningError
+from archiver.last_head import last_head_of
 from archiver.ports import Progress
 from archiver.settings import Settings
 from archiver.wiring import utc_now
@@ -37,4 +38,5 @@ def rebuilder(settings: Settings, stop: Event, progress: Progress) -> Rebuild:
         clock=utc_now,
         should_stop=stop.is_set,
         progress=progress,
+        memories=[last] if (last := last_head_of(settings.custody)) else [],
     )

@@ -68,7 +68,7 @@ def command(cli: Cli, folder: Path | None) -> int:
         _sign(app)
         _report(app, base)
         _alerts(app)
-        app.checkpoints().make()
+        _sign_again(app)
     _next(base)
     return 0
 
@@ -203,6 +203,12 @@ def _sign(app: App) -> None:
         raise DemoFailedError("no head was signed")
     say(f"   {counted(made.size, 'event')}, published in {app.published.url}")
     say(f"   verifier key {app.signer().key}")
+
+
+def _sign_again(app: App) -> None:
+    made = app.checkpoints().make()
+    if made is not None:
+        say(f"   with these and the report on record the ledger has {counted(made.size, 'event')}, under a new head")
 
 
 def _report(app: App, base: Path) -> None:

@@ -21,6 +21,7 @@ from archiver.cli.output import say, warn
 from archiver.errors import UsageError
 
 if TYPE_CHECKING:
+    from archiver.settings import Settings
     from archiver.settings_sample import SampleSource
 
 _SYSTEM_CONFIG = Path("/etc/archiver")
@@ -74,6 +75,7 @@ def command(cli: Cli, sources: Sequence[str], force: bool) -> None:
         say(f"made {line}")
     sign_head_of(cli, settings)
     _next_steps(target, has_sources=bool(sources))
+    _keep(settings)
 
 
 def _base(target: Path) -> Path:
@@ -184,6 +186,19 @@ def _write(target: Path, text: str, service: struct_passwd | None) -> None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def _keep(settings: Settings) -> None:
+    """What cannot be made up for later."""
+    from archiver import custody_key
+
+    custody = settings.custody
+    say()
+    say("Keep:")
+    say(f"  the log is called {custody.origin} ([custody] origin) from its first checkpoint on: that is permanent")
+    if custody_key.is_file(custody.signing_key):
+        say(f"  a copy of {custody.signing_key} off this host, and not in the archive: without it nothing is")
+        say("  signed, nothing else brings it back, and whoever has it can sign in the log's name")
 
 
 def _next_steps(target: Path, has_sources: bool) -> None:

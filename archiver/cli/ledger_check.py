@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from archiver.cli.kept_heads import kept_heads
 from archiver.cli.new_file import read_file
 from archiver.cli.output import counted, print_json, say, verdict_text
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
-from archiver.errors import EXIT_INTEGRITY, EXIT_OK, UsageError
+from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, UsageError
 
 if TYPE_CHECKING:
     from archiver.log.item_proof import ConsistencyProof, ItemProof
     from archiver.log.note import VerifierKey
     from archiver.log.proof_check import Checked, Event
+    from archiver.work.log_verify_kept import KeptHead
 
 _EPILOG: Final = """\b
 Examples:
   archiver ledger check proof.json --vkey example.com/custody+f3be3476+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW
+  archiver ledger check proof.json --vkey KEY --head report.json     and: does it continue the head that I kept?
   archiver ledger check - --vkey KEY --vkey WITNESS --json < proof.json
 
 KEY is the log's verifier key, as archiver status and every report print it. Take it from whom you trust, not from the
 file. A witness's key is looked for below the checkpoint too.
 
-Exit status: 0 it holds, 1 it does not, 2 FILE or KEY cannot be read or is something else.
+HEAD is a checkpoint, a proof, or a report that you kept. FILE speaks of the heads in it alone, mostly two: for the
+one that you kept ask for archiver ledger prove --consistency SIZE, with its size.
+
+Exit status: 0 it holds, 1 it does not, 2 FILE or KEY cannot be read or is something else, 3 it holds, and does not
+speak of a head that you kept.
 """
 
 
 @click.command("check", short_help="Check a proof file, without ledger and archive.", epilog=_EPILOG)
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--vkey", "texts", multiple=True, required=True, metavar="KEY", help="A verifier key to trust.")
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="HEAD",
+    help="A head that you kept, which the proof's must be or continue; repeatable.",
+)
+@click.option("--expect", multiple=True, metavar="SIZE:ROOT", help="The same by its size and root; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(file: Path, texts: Sequence[str], as_json: bool) -> int:
+def command(file: Path, texts: Sequence[str], heads: Sequence[Path], expect: Sequence[str], as_json: bool) -> int:
     """Check a proof that archiver ledger prove wrote. Needs FILE and KEY, and neither configuration nor network.
 
     It holds where every event in it is a leaf of the tree whose head KEY signed, the item's acquisition and the
@@ -45,6 +62,7 @@ def command(file: Path, texts: Sequence[str], as_json: bool) -> int:
     from archiver.log.proof_check import check
 
     keys = [_key(text) for text in texts]
+    kept = kept_heads(heads, expect)
     data = read_file(file, PROOF_FILE_BYTES)
     try:
         proof = decode(data)
@@ -53,11 +71,41 @@ def command(file: Path, texts: Sequence[str], as_json: bool) -> int:
     except ValueError as error:
         return _malformed(file, str(error), as_json)
     checked = check(proof, keys)
+    held = [_held(head, proof, checked) for head in kept]
+    wrong = [
+        f"{head.place}: the head that was kept has {head.size} leaves, and another root than the one in this file"
+        for head, holds in zip(kept, held, strict=True)
+        if holds is False
+    ]
+    checked = replace(checked, problems=(*checked.problems, *wrong))
     if as_json:
-        print_json(_fields(proof, checked))
+        shown = [{"place": h.place, "size": h.size, "holds": holds} for h, holds in zip(kept, held, strict=True)]
+        print_json(_fields(proof, checked) | {"heads_held": shown})
     else:
         _say(proof, checked)
-    return EXIT_OK if checked.holds else EXIT_INTEGRITY
+        _say_held(kept, held)
+    if not checked.holds:
+        return EXIT_INTEGRITY
+    return EXIT_UNREACHED if None in held else EXIT_OK
+
+
+def _held(head: KeptHead, proof: ItemProof | ConsistencyProof, checked: Checked) -> bool | None:
+    """Whether *head* is one of those that the file is about; None where it speaks of none of that size."""
+    newest, earlier = checked.checkpoint, _earlier(proof)
+    if newest is not None and newest.size == head.size:
+        return newest.root == head.root
+    if earlier is not None and earlier["size"] == head.size:
+        return bool(earlier["root"] == head.root.hex())
+    return None
+
+
+def _say_held(kept: Sequence[KeptHead], held: Sequence[bool | None]) -> None:
+    for head, holds in zip(kept, held, strict=True):
+        if holds:
+            say(f"  your head   of {head.size:,} leaves ({head.place}) is in it")
+        elif holds is None:
+            ask = f"ask for: archiver ledger prove --consistency {head.size}"
+            say(f"  not shown: that this continues your head of {head.size:,} leaves ({head.place}); {ask}")
 
 
 def _key(text: str) -> VerifierKey:

@@ -27,7 +27,8 @@ Examples:
 The ledger that [ledger] url names must not be there: move a damaged one away first. docs/runbook.md has the steps.
 
 Exit status: 0 the ledger is rebuilt; 1 it is not, for the published log is not what was signed (it says where), or
-it is and heads, events or evidence that the log tells of are not there; 2 nothing was done (there is a ledger, or no
+it is and heads, events or evidence that the log tells of are not there, or it does not reach the head that was
+signed last (--dry-run says so before); 2 nothing was done (there is a ledger, or no
 log); 4 it could not go on, and there is no new ledger.
 """
 
@@ -81,12 +82,23 @@ def _fields(rebuilt: Rebuilt, dry_run: bool, url: str, seconds: float) -> dict[s
         "unknown": list(rebuilt.unknown),
         "folders_compared": rebuilt.listed,
         "set_aside": list(rebuilt.set_aside),
+        "last_heads": [
+            {
+                "place": one.place,
+                "size": one.head.size if one.head else None,
+                "root": one.head.root.hex() if one.head else None,
+                "trouble": one.trouble or None,
+            }
+            for one in rebuilt.last_heads
+        ],
         "beyond": {"first": rebuilt.events, "last": rebuilt.beyond - 1} if rebuilt.beyond else None,
         "seconds": round(seconds, 3),
     }
 
 
 def _say(rebuilt: Rebuilt, dry_run: bool, url: str) -> None:
+    from archiver.work.rebuild_last import REMEDY
+
     what = ", ".join(
         (
             counted(rebuilt.events, "event"),
@@ -101,6 +113,10 @@ def _say(rebuilt: Rebuilt, dry_run: bool, url: str) -> None:
     if rebuilt.beyond:
         say(f"  NOT in the ledger: events {rebuilt.events} to {rebuilt.beyond - 1}. The log folder had entries or")
         say("    tiles of them, and no signed checkpoint: one was never finished, or somebody took it away")
+    for one in rebuilt.last_heads:
+        if one.trouble:
+            say(f"  SHORTER OR OTHER THAN WHAT WAS SIGNED: {one.trouble}")
+            say(f"    {REMEDY}")
     for warning in rebuilt.warnings:
         say(f"  warning: {warning}")
     _list("checkpoints that the log tells of and that are not there, or not good", map(str, rebuilt.lost_heads))

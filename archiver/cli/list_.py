@@ -59,8 +59,9 @@ def command(
     """List archived evidence, one line each.
 
     Oldest first, by the time of archiving. Every condition that is given must hold. The ID is cut to its first 12
-    digits, which every command takes; behind the verdict's reasons stand findings, marked with +. Nothing is read
-    again here: the verdicts are those of the last audit.
+    digits, which every command takes; behind the verdict's reasons stand findings, marked with +. This reads the
+    ledger's index as it stands and judges nothing: the verdicts are those of the last audit, and a row that somebody
+    altered is shown as it is. archiver audit and archiver ledger verify judge that.
     """
     from archiver import wiring
 

@@ -57,8 +57,6 @@ Exit status:
   4  the program could not go on; what was done before stands
   130  stopped by a signal; what was done before stands
   141  whoever read the answer stopped reading
-  130  interrupted; what was done before stands
-  141  whoever read the answer stopped reading
 
 Settings come from --config, else $ARCHIVER_CONFIG, ./archiver.toml, /etc/archiver/archiver.toml; each key
 also from a variable such as ARCHIVER_LEDGER__URL.

@@ -37,8 +37,9 @@ def command(cli: Cli, as_json: bool) -> int:
     """Show counts by verdict, bytes, last sync, what is overdue.
 
     The figures are the ledger's: nothing is read again. Overdue is what has not been judged within [audit]
-    reverify_after. The ledger's size is the number of its custody events; a checkpoint is the log's signed head, and
-    the log key verifies it.
+    reverify_after. The ledger's size is the number of its custody events and root the one of their tree; verified is
+    when archiver ledger verify last went through it on record; a checkpoint is the log's signed head, and the log key
+    verifies it.
     """
     from archiver import wiring
     from archiver.wiring_log import trust_of
@@ -83,6 +84,10 @@ def _status(app: App, trust: LogTrust) -> dict[str, Any]:
             "key": log.key,
             "claimed_keys": [{"key": one.key, "standing": one.standing.value} for one in log.claimed],
             "checkpoint_trouble": log.head_trouble or None,
+            "last_verified_at": format_optional(log.verified.at) if log.verified else None,
+            "last_verified_problems": log.verified.problems if log.verified and log.verified.at else None,
+            "last_verified_size": log.verified.size if log.verified and log.verified.at else None,
+            "last_verified_event": log.verified.seq if log.verified else None,
         },
         "archive": {"url": app.store.url, "free_bytes": app.store.free_bytes()},
         "alerts": {
@@ -145,6 +150,8 @@ def _print(status: dict[str, Any], settings: Settings) -> None:
 
 
 def _log_rows(ledger: dict[str, Any]) -> None:
+    _row("root", ledger["root"] or "cannot be read: archiver ledger verify")
+    _verified_row(ledger)
     covered = ledger["checkpoint_size"]
     if covered is None:
         _row("checkpoint", "none signed yet")
@@ -161,6 +168,19 @@ def _log_rows(ledger: dict[str, Any]) -> None:
     for key, standing in standings.items():
         if standing is KeyStanding.NOT_CONFIGURED:
             _row("", f"the ledger names {key}, which is NOT the configured key")
+
+
+def _verified_row(ledger: dict[str, Any]) -> None:
+    """When the ledger was verified last, by its own word."""
+    if ledger["last_verified_event"] is None:
+        _row("verified", "never (no ledger verify is on record)")
+    elif ledger["last_verified_at"] is None:
+        _row("verified", f"event {ledger['last_verified_event']} tells, and CANNOT BE READ: archiver ledger verify")
+    else:
+        problems = ledger["last_verified_problems"]
+        found = f"{counted(problems, 'problem').upper()} FOUND" if problems else "no problem found"
+        of = f"in the first {counted(ledger['last_verified_size'], 'event')}"
+        _row("verified", f"{ledger['last_verified_at']}, {found} {of}")
 
 
 def _alerts_row(alerts: dict[str, Any]) -> None:

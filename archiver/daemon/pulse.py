@@ -27,11 +27,11 @@ class Pulse(threading.Event):
         self.beat()
         return super().is_set()
 
-    def begin(self, what: str) -> None:  # noqa: ARG002 - the port's signature
+    def begin(self, what: str, total: int = 0) -> None:  # noqa: ARG002 - the port's signature
         """Something begins."""
         self.beat()
 
-    def item(self, label: str) -> None:  # noqa: ARG002
+    def item(self, label: str, count: int = 1) -> None:  # noqa: ARG002
         """An item is done."""
         self.beat()
 

@@ -1,4 +1,4 @@
-"""The daemon's job that verifies the ledger: what ``ledger verify`` does, and an alert for whatever is new."""
+"""The daemon's job that verifies the ledger, as ``ledger verify --record`` does, and alerts to whatever is new."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from structlog.typing import FilteringBoundLogger
 from archiver.domain.log_records import Problem
 from archiver.domain.records import Alert
 from archiver.domain.text import printable
-from archiver.wiring import App
+from archiver.wiring import App, utc_now
 from archiver.wiring_ledger import log_verifier
+from archiver.work.log_verified import verified_entry
 from archiver.work.log_verify_report import LogReport
 
 _SHOWN: Final = 20
@@ -20,15 +21,19 @@ _SHOWN: Final = 20
 
 
 def ledger(app: App, log: FilteringBoundLogger) -> None:
-    """The whole log, held against what was signed; those who anchor are asked, too."""
+    """The whole log, held against what was signed; those who anchor are asked, too. What came of it is recorded."""
     report = log_verifier(app).run(online=True)
-    for problem in report.problems[:_SHOWN]:
+    for problem in _first(report):
         log.error(problem.kind, seq=problem.seq, table=problem.table, detail=problem.detail)
     for note in report.notes:
         log.warning(note)
-    say = log.error if report.failed else log.warning if report.unreached else log.info
+    say, what = log.info, "ledger verified: no problem found"
+    if report.failed:
+        say, what = log.error, "ledger verify found problems"
+    elif report.unreached:
+        say, what = log.warning, "ledger verified in part: something could not be read or asked"
     say(
-        "ledger verified",
+        what,
         events=report.events_checked,
         rows=report.rows_checked,
         checkpoints=report.checkpoints,
@@ -36,13 +41,13 @@ def ledger(app: App, log: FilteringBoundLogger) -> None:
         problems=report.problem_count,
         seconds=round(report.seconds, 3),
     )
-    if report.problems:
-        app.ledger.journal.record([], [alert_of(report)])
+    entry = verified_entry(report, utc_now())
+    app.ledger.journal.record([entry], [alert_of(report)] if report.problems else [])
 
 
 def alert_of(report: LogReport) -> Alert:
     """The alert for the problems of *report*: the same one for the same kinds at the same places."""
-    shown = report.problems[:_SHOWN]
+    shown = _first(report)
     more = report.problem_count - len(shown)
     return Alert(
         cause=f"ledger:{_digest(report.problems)}",
@@ -51,10 +56,15 @@ def alert_of(report: LogReport) -> Alert:
             [
                 *(f"{problem.kind}: {_where(problem)}{printable(problem.detail)}" for problem in shown),
                 *([f"and {more} more"] if more else []),
-                "See: archiver ledger verify, and docs/threat-model.md for what each kind means.",
+                "See: archiver ledger verify, and docs/runbook.md for what each kind means and what to do.",
             ]
         ),
     )
+
+
+def _first(report: LogReport) -> list[Problem]:
+    """The problems to name: those that lead before those that follow from them."""
+    return sorted(report.problems, key=lambda problem: problem.because is not None)[:_SHOWN]
 
 
 def _digest(problems: Sequence[Problem]) -> str:

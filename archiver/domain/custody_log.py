@@ -62,3 +62,21 @@ class LedgerRebuilt(Entry):
     kind: ClassVar[str] = "ledger_rebuilt"
     size: int
     root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierHeadAccepted(Entry):
+    """Somebody decided that the log goes on although it does not lead to the head that was signed last.
+
+    ``lost_size``, ``lost_root``: leaves and root (64 hex) of that head, as it was kept beside the key; None where
+    what was kept is no head. ``size``, ``root``: of the newest head of the history that is gone on with, 0 and the
+    empty tree's root where it has none. ``reason_sha256``: of the file that holds the operator's reason, beside the
+    lost head: a text of somebody's own stays out of the log.
+    """
+
+    kind: ClassVar[str] = "earlier_head_accepted"
+    lost_size: int | None
+    lost_root: str | None
+    size: int
+    root: str
+    reason_sha256: str

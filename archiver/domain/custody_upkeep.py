@@ -1,7 +1,7 @@
-"""Custody entries about the daily round: passes over sources, listings dealt with, alerts raised and told.
+"""Custody entries about the daily round: passes over sources, listings dealt with, alerts, the ledger verified.
 
-They hold what the tables ``sources``, ``deliveries`` and ``alerts`` say, so that no row of these goes without an
-event that made it.
+But for the last they hold what the tables ``sources``, ``deliveries`` and ``alerts`` say, so that no row of these
+goes without an event that made it.
 """
 
 from __future__ import annotations
@@ -61,3 +61,35 @@ class AlertTold(Entry):
     alert: int
     refused: tuple[str, ...]
     next_try_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsRefused(Entry):
+    """Messages with *alerts* were sent, and the addresses ``refused`` (without secrets) did not take them.
+
+    One entry a round of tries, however many alerts wait. ``next_try_at``: when these addresses are tried again.
+    """
+
+    kind: ClassVar[str] = "alerts_refused"
+    alerts: tuple[int, ...]
+    refused: tuple[str, ...]
+    next_try_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerVerified(Entry):
+    """``ledger verify`` went through the ledger as it was before this entry.
+
+    ``size`` and ``root`` (64 hex, None where it could not be told): of the log as recomputed. ``problems``: how many
+    were found, of the kinds ``kinds``; ``failed``: one of them is about integrity. ``seconds``: it took, rounded up.
+    ``not_checked``: what was left out and why, each cut to 300 characters, at most 20.
+    """
+
+    kind: ClassVar[str] = "ledger_verified"
+    size: int
+    root: str | None
+    problems: int
+    kinds: tuple[str, ...]
+    failed: bool
+    seconds: int
+    not_checked: tuple[str, ...]

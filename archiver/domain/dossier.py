@@ -188,9 +188,10 @@ class Proof:
 class ItemDossier:
     """One item. ``keys``: every copy on record of the key it was judged with; ``key_folder``: where it lies.
 
-    ``signed_hashes``: what the signature covers, in its order, empty where it does not hold. ``disagreements``:
-    within the ledger about this item; where there are any, ``state`` is failed for
-    ``ledger_altered``. ``judged`` and ``history``: oldest first. Facts, each list in a fixed order and complete:
+    ``evidence``: as acquired, by the custody event where the rows contradict it. ``signed_hashes``: what the
+    signature covers, in its order, empty where it does not hold. ``disagreements``: within the ledger about this
+    item; where there are any, ``state`` is failed for ``ledger_altered``. ``judged`` and ``history``: oldest first.
+    Facts, each list in a fixed order and complete:
     ``source``: ``partition``, ``account``, ``region``, ``source_name``, ``source_url``, ``bucket``, ``prefix``,
     ``query_id``, ``key_region``; ``query``: ``sql_text`` (of the signed header line), ``execution_time``,
     ``query_complete_time``, ``described_at``, ``query_status``, ``delivery_status``, ``delivery_uri``, ``owner``,

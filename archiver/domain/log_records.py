@@ -65,12 +65,14 @@ class Problem:
     """One disagreement, exactly located. ``kind``: a word for programs (docs/threat-model.md lists them).
 
     ``seq``: the custody event it is about; ``table``: the table, or the file below the archive's log folder.
+    ``because``: the event from whose own problem this one follows, as far as can be told; None for one that leads.
     """
 
     kind: str
     detail: str
     seq: int | None = None
     table: str | None = None
+    because: int | None = None
 
 
 class KeyStanding(StrEnum):
@@ -111,6 +113,21 @@ class LogTrust:
 
 
 @dataclass(frozen=True, slots=True)
+class LastVerified:
+    """What the newest event ``ledger_verified``, number *seq*, says: when ``ledger verify`` ran, and what came of it.
+
+    ``at`` is None, and the figures 0, where the event cannot be read.
+    """
+
+    seq: int
+    at: datetime | None = None
+    size: int = 0
+    problems: int = 0
+    failed: bool = False
+    not_checked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LogState:
     """The log as it stands. ``trust``: the configuration's keys; ``claimed``: what the ledger calls its keys, oldest
     first; ``size``: events; ``root``: of all of them.
@@ -119,6 +136,8 @@ class LogState:
     before the first; ``head_at``: when it was begun, None where that cannot be read. ``head_trouble``: why the head
     is not verified, "" where a configured key signed it and the ledger's tree leads to it, or where there is none;
     ``head_compared``: False where only the configuration's own key, which was not to be had, could have verified it.
+    ``head_root``: 64 hex, None without a head that can be read. ``verified``: None where it is on record that the
+    ledger never was.
     """
 
     trust: LogTrust
@@ -129,6 +148,15 @@ class LogState:
     head_at: datetime | None
     head_trouble: str = ""
     head_compared: bool = True
+    head_root: str | None = None
+    verified: LastVerified | None = None
+
+    @property
+    def kept_as(self) -> str | None:
+        """``SIZE:ROOT`` of what a reader may hold a later ledger against: the signed head, else all there is."""
+        if self.head is not None and self.head_root is not None:
+            return f"{self.head.size}:{self.head_root}"
+        return f"{self.size}:{self.root}" if self.root is not None else None
 
     @property
     def key(self) -> str | None:

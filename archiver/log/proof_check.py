@@ -71,7 +71,7 @@ def check(proof: ItemProof | ConsistencyProof, keys: Sequence[VerifierKey]) -> C
     signers, wrong = _signers(note, head, keys)
     problems += wrong
     if not signers and not wrong:
-        problems.append(f"the checkpoint of {head.size} leaves: {_stranger(note)}")
+        problems.append(f"the checkpoint of {head.size} leaves: {_stranger(note)}{_older(proof.keys, keys)}")
     cosigned = tuple(_cosigned(note, keys, problems.append))
     events: list[Event] = []
     if isinstance(proof, ConsistencyProof):
@@ -110,6 +110,15 @@ def _signers(note: Note, head: Checkpoint, keys: Sequence[VerifierKey]) -> tuple
 def _stranger(note: Note) -> str:
     by = ", ".join(sorted({f"{one.name}+{one.id.hex()}" for one in note.signatures}))
     return f"no key that was given signed it; it is signed as {printable(by, 300)}"
+
+
+def _older(told: Sequence[str], keys: Sequence[VerifierKey]) -> str:
+    """Where one of *keys* is one that the file calls the log's (*told*, oldest first): which one to ask for."""
+    held = [number for number, key in enumerate(told) if key in {str(one) for one in keys}]
+    if not held or held[-1] == len(told) - 1:
+        return ""
+    newest = printable(told[-1], 300)
+    return f"; by the file's own word the key given is an older one of the log, and the newest is {newest}"
 
 
 def _cosigned(note: Note, keys: Sequence[VerifierKey], tell: Tell) -> Iterator[tuple[str, datetime]]:

@@ -15,6 +15,7 @@ from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Verdict
 from archiver.render.statements import (
+    CHECK_LATER,
     FINDINGS,
     KEYS,
     NOT_COVERED,
@@ -49,7 +50,9 @@ class HtmlReport:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.globals.update(reasons=REASONS, findings=FINDINGS, key_standings=KEYS, size_of=_size)
+        self._environment.globals.update(
+            reasons=REASONS, findings=FINDINGS, key_standings=KEYS, size_of=_size, check_later=CHECK_LATER
+        )
         self._item = self._environment.get_template("item.html")
 
     def begin(self, heading: Heading, summary: Summary) -> Iterator[str]:

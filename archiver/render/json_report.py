@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from archiver.domain.dossier import Heading, ItemDossier, OverviewLine, Summary
-from archiver.domain.log_records import LogState, StoredCheckpoint
+from archiver.domain.log_records import LastVerified, LogState, StoredCheckpoint
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Verdict
 from archiver.render.json_item import item_json
+from archiver.render.statements import CHECK_LATER
 from archiver.render.words.en import WORDS
 from archiver.version import NAME
 
@@ -127,13 +128,27 @@ def _log(log: LogState) -> dict[str, Any]:
         "ledger_keys": [{"key": one.key, "standing": one.standing.value} for one in log.claimed],
         "size": log.size,
         "root": log.root,
+        "last_verified": _verified(log.verified) if log.verified else None,
         "checkpoint": _head(log, head) if head else None,
+        "check_later": f"{CHECK_LATER} --expect {log.kept_as}" if log.kept_as else None,
+    }
+
+
+def _verified(last: LastVerified) -> dict[str, Any]:
+    return {
+        "event": last.seq,
+        "at": format_optional(last.at),
+        "size": last.size,
+        "problems": last.problems,
+        "failed": last.failed,
+        "not_checked": last.not_checked,
     }
 
 
 def _head(log: LogState, head: StoredCheckpoint) -> dict[str, Any]:
     return {
         "size": head.size,
+        "root": log.head_root,
         "at": format_optional(log.head_at),
         "note": head.note,
         "verified": not log.head_trouble,

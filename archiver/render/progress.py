@@ -54,10 +54,10 @@ def _take_away() -> None:
 class SilentProgress:
     """Shows nothing."""
 
-    def begin(self, what: str) -> None:
+    def begin(self, what: str, total: int = 0) -> None:
         """Nothing."""
 
-    def item(self, label: str) -> None:
+    def item(self, label: str, count: int = 1) -> None:
         """Nothing."""
 
     def moved(self, size: int) -> None:
@@ -77,21 +77,22 @@ class TerminalProgress:
         self._live: Live | None = None
         self._what: str | None = None
         self._label = ""
-        self._items = self._bytes = 0
+        self._items = self._bytes = self._total = 0
         self._began = 0.0
 
-    def begin(self, what: str) -> None:
-        """Starts the line anew for *what*."""
+    def begin(self, what: str, total: int = 0) -> None:
+        """Starts the line anew for *what*; *total*: items that there will be, 0 where nobody knows."""
         with self._lock:
             self._what, self._label = _cut(printable(what)), ""
             self._items = self._bytes = 0
+            self._total = total
             self._began = time.monotonic()
             self._show()
 
-    def item(self, label: str) -> None:
-        """The next item is *label*."""
+    def item(self, label: str, count: int = 1) -> None:
+        """The next item is *label*; *count*: items that are done with it."""
         with self._lock:
-            self._items += 1
+            self._items += count
             self._label = printable(label)
             self._show()
 
@@ -142,7 +143,10 @@ class TerminalProgress:
         from rich.text import Text  # noqa: PLC0415
 
         seconds = time.monotonic() - self._began
-        figures = f"{self._items:,}  {_size(self._bytes)}  {_size(self._bytes / max(seconds, 1.0))}/s"
+        done = f"{self._items:,}"
+        if self._total:
+            done = f"{done} of {self._total:,} ({min(100, 100 * self._items // self._total)} %)"
+        figures = f"{done}  {_size(self._bytes)}  {_size(self._bytes / max(seconds, 1.0))}/s"
         minutes, rest = divmod(int(seconds), 60)
         shown = f"{self._what}  {figures}  {minutes // 60}:{minutes % 60:02}:{rest:02}  {self._label}"
         return Text(shown.rstrip(), no_wrap=True, overflow="ellipsis", end="")

@@ -8,6 +8,9 @@ from archiver.domain.dossier import Standing
 from archiver.domain.log_records import KeyStanding
 from archiver.domain.verdict import Finding, Reason, Verdict
 
+CHECK_LATER: Final = "archiver ledger verify"
+"""The command that holds a later ledger against the head that a report carries."""
+
 VERIFIED_MEANS: Final = (
     "CloudTrail, in the Region that the key belongs to, signed exactly these bytes. It does not mean that the events "
     "in them happened, that they are complete, or that they answer the question they are shown for."

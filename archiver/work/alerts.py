@@ -72,20 +72,26 @@ def stray_alert(evidence: Evidence, strays: Sequence[str]) -> Alert:
 def deliver(outbox: Outbox, messenger: Messenger, clock: Clock) -> tuple[int, int]:
     """Sends what is due, several alerts a message; (delivered, failed).
 
-    What an address refused is tried again there, ever later, and not repeated to those that took it.
+    What an address refused is tried again there, ever later, and not repeated to those that took it. A round of tries
+    that failed is one entry in the ledger for all that wait for the same addresses: a dead address must not fill it.
     """
     delivered = failed = 0
     while queued := outbox.due(clock()):
+        put_off: dict[tuple[str, ...], list[QueuedAlert]] = {}
         for part in _together(queued):
             refused = messenger.send(*_message(part), only=part[0].refused)
+            if refused:
+                put_off.setdefault(tuple(refused), []).extend(part)
+                continue
             now = clock()
             for waiting in part:
-                if refused:
-                    failed += 1
-                    outbox.failed(waiting.id, now, refused, now + _wait(waiting.attempts))
-                else:
-                    delivered += 1
-                    outbox.delivered(waiting.id, now)
+                delivered += 1
+                outbox.delivered(waiting.id, now)
+        for addresses, several in put_off.items():
+            failed += len(several)
+            now = clock()
+            again = _next_try(now, max(waiting.attempts for waiting in several))
+            outbox.failed([waiting.id for waiting in several], now, addresses, again)
     return delivered, failed
 
 
@@ -106,5 +112,9 @@ def _message(queued: Sequence[QueuedAlert]) -> tuple[str, str]:
     return f"{len(queued)} alerts: {queued[0].alert.title}, …", text
 
 
-def _wait(attempts: int) -> timedelta:
-    return min(_LONGEST_WAIT, timedelta(seconds=30 * (1 << min(attempts, 10))))
+def _next_try(now: datetime, attempts: int) -> datetime:
+    """When to try again: later each time; in the end at each full hour, so that all that waits goes in one round."""
+    wait = timedelta(seconds=30 * (1 << min(attempts, 10)))
+    if wait < _LONGEST_WAIT:
+        return now + wait
+    return (now + _LONGEST_WAIT).replace(minute=0, second=0, microsecond=0)

@@ -21,6 +21,7 @@ from archiver.domain.text import printable
 from archiver.domain.verdict import Check, CheckResult, Finding, Reason, Verdict
 from archiver.errors import StoppedError
 from archiver.ports import Clock, Ledger, Progress, ShouldStop
+from archiver.work.acquired import believed
 from archiver.work.alerts import alert_for, stray_alert
 from archiver.work.inspect import Inspection, Inspector
 from archiver.work.items import Item, Tally, Tell, Trouble, Troubles, item_of
@@ -137,7 +138,8 @@ class _Pass:
                 if self._result.stopped_by:
                     return
                 self._begun_bytes += record.evidence.size
-                yield record, disagreements.get(record.evidence.id, ())
+                told = disagreements.get(record.evidence.id, ())
+                yield (believed(self._audit.ledger, record) if told else record), told
 
     def _stopped_by(self) -> str | None:
         budget = self._budget
@@ -205,7 +207,8 @@ class _Pass:
             self._result.troubles.add(Trouble(evidence.source, evidence.prefix, outcome.trouble, outcome.remedy))
             return inspection
         record = self._audit.ledger.evidence.get(evidence.id)
-        again = self._audit.inspector.inspect(record, self._audit.ledger.evidence.disagreements(evidence.id))
+        told = self._audit.ledger.evidence.disagreements(evidence.id)
+        again = self._audit.inspector.inspect(believed(self._audit.ledger, record) if told else record, told)
         self._audit.ledger.journal.record([self._entry(again, "repair")])
         self._result.repaired.append(evidence.id)
         return again

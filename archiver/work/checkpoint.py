@@ -6,7 +6,8 @@ Ed25519 signs the same text with the same bytes. Nothing is signed unless ledger
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
@@ -14,7 +15,7 @@ from typing import Final
 from archiver.domain.custody_log import CheckpointAnchored, CheckpointBegun, LogKeyAdopted
 from archiver.domain.log_records import AdoptedKey, StoredCheckpoint
 from archiver.domain.records import Alert
-from archiver.errors import LedgerError, LogForkedError, SigningError
+from archiver.errors import LedgerError, LogForkedError, SigningError, UsageError
 from archiver.log.checkpoint import Checkpoint, checkpoint_text
 from archiver.log.names import CHECKPOINT, LOCK, UNFINISHED, VKEYS
 from archiver.log.note import format_note, parse_key, signature_line
@@ -22,7 +23,8 @@ from archiver.log.tiles import checkpoint_path, superseded
 from archiver.log.tree import EMPTY_ROOT
 from archiver.log_ports import HeadMemory, PublishedLog, Signer
 from archiver.ports import Clock, Ledger, ShouldStop
-from archiver.work.checkpoint_files import check_growth, publish_growth, put, vkeys_file
+from archiver.work.checkpoint_accept import AcceptedHead, accept
+from archiver.work.checkpoint_files import check_growth, is_older_list, publish_growth, put, vkeys_file
 from archiver.work.checkpoint_heads import (
     MISSING,
     REMEDY,
@@ -32,9 +34,12 @@ from archiver.work.checkpoint_heads import (
     check_memories,
     check_tree,
     key_at,
+    lost_heads,
     state_of,
 )
+from archiver.work.checkpoint_republish import Republished, Republisher, names_of
 
+_MOST_OF_AN_ALERT: Final = 4000
 _ABOUT_THE_LOG: Final = (CheckpointBegun.kind, CheckpointAnchored.kind)
 """Events that serve the log alone: they call for no head of their own."""
 
@@ -95,11 +100,48 @@ class Checkpoints:
                 state, signers, LogKeyAdopted(at=self._clock(), key=new, before=before, vouched=not lost)
             )
 
-    def republish(self) -> StoredCheckpoint | None:
+    def check_rotation(self, to: Signer | None, *, lost: bool) -> None:
+        """Raises what :meth:`rotate` would, before anything is made for it; UsageError where a key is not *lost*.
+
+        *to*: None where the key is still to be made.
+        """
+        with self._held():
+            state, _ = self._looked_at(self._memories)
+            newest = self._newest(state)
+            if to is not None and to.key == newest.key:  # to be finished, if anything is left of it
+                return
+            if not lost and self._signer.key != newest.key:
+                raise self._not_the_key(newest)
+            if lost and self._is_at_hand() and self._signer.key == newest.key:
+                raise UsageError(
+                    f"the log's key {newest.key} is there and can be read: it is not lost",
+                    "have it vouch for the new one: the same command without --lost",
+                )
+            root = state.row.checkpoint.root if state.row else EMPTY_ROOT
+            check_growth(self._log, state.row_size, root, self._log.size(), self._should_stop)
+
+    def accept_earlier(self, reason: str) -> Sequence[AcceptedHead]:
+        """Goes on without the head that was signed last, to which nothing that is left leads; for *reason*.
+
+        That is recorded, and the lost head is kept aside; signing is for :meth:`make`, or for :meth:`rotate` where
+        the key is lost too. Raises UsageError where nothing is wrong, and as :meth:`make` where something else is.
+        """
+        with self._held():
+            lost = lost_heads(self._log, self._memories)
+            state, _ = self._looked_at(())
+            if state.keys and self._is_at_hand() and self._signer.key != self._newest(state).key:
+                raise self._not_the_key(self._newest(state))
+            if lost:
+                root = state.row.checkpoint.root if state.row else EMPTY_ROOT
+                check_growth(self._log, state.row_size, root, self._log.size(), self._should_stop)
+            return accept(lost, state.row, reason, self._ledger.journal, self._clock())
+
+    def republish(self) -> Republished:
         """Publishes anew what is missing of the log's files, from the ledger, and finishes what was announced.
 
-        What is there and differs stays and is a LogForkedError, as is a published head that the ledger lacks. Proofs
-        of anchors are not in the ledger: they do not come back. Answers and raises as :meth:`make`.
+        What is there and differs stays, and is told and alerted to; nothing is signed then. A published head that the
+        ledger lacks is a LogForkedError. Proofs of anchors are not in the ledger: they do not come back. Raises as
+        :meth:`make`.
         """
         with self._held():
             found = state_of(self._log, self._published)
@@ -109,16 +151,24 @@ class Checkpoints:
             for head in (found.row, found.published):
                 check_tree(self._log, head)
             check_memories(self._log, self._memories)
+            job = Republisher(self._log, self._published, self._should_stop)
             if state.row:
-                publish_growth(self._log, self._published, 0, EMPTY_ROOT, state.row_size, self._should_stop)
-                for stored in self._log.checkpoints():
-                    put(self._published, checkpoint_path(stored.size), stored.note.encode("utf-8"))
-                self._publish_keys()
+                job.run(state.row_size)
                 if found.published_size < found.row_size:
                     self._published.replace(CHECKPOINT, state.row.stored.note.encode("utf-8"))
+                    job.restored += 1
                     self._clear(found.published_size, found.row_size)
+            if job.differing:
+                self._alert("log_differs", "files of the published log are not the ledger's", names_of(job.differing))
+                return Republished(job.restored, tuple(job.differing))
             self._published.replace(UNFINISHED, f"{state.row_size}\n".encode())
-            return self._made(force=False)
+            return Republished(job.restored, (), self._made(force=False))
+
+    def _alert(self, kind: str, title: str, lines: Iterable[str]) -> None:
+        """Tells a person, once a cause."""
+        text = "\n".join(lines)
+        cause = f"{kind}:{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()}"
+        self._ledger.journal.record([], [Alert(cause, title, text[:_MOST_OF_AN_ALERT])])
 
     @contextmanager
     def _held(self, wait: bool = True) -> Iterator[None]:
@@ -167,23 +217,37 @@ class Checkpoints:
             f"[custody] signing_key is {self._signer.key}, and the log's key is {newest.key}", _ROTATE
         )
 
-    def _settled(self, signers: Sequence[Signer], *, leave: bool = False) -> tuple[State, StoredCheckpoint | None]:
-        """How things stand once what an earlier run began is done; and the head that this made.
+    def _is_at_hand(self) -> bool:
+        """True if the key can be read."""
+        try:
+            return bool(self._signer.key)
+        except SigningError:
+            return False
 
-        *leave*: a head that was announced and not signed stays unsigned, for its key is lost.
+    def _looked_at(self, memories: Sequence[HeadMemory]) -> tuple[State, int | None]:
+        """How things stand, and the leaves of a head that was announced after the newest one.
+
+        Raises LogForkedError where ledger, published log and *memories* tell different histories.
         """
         state = state_of(self._log, self._published)
         check_heads(state, self._published.url)
         for one in (state.row, state.published):
             check_tree(self._log, one)
-        check_memories(self._log, self._memories)
+        check_memories(self._log, memories)
         announced = begun_after(self._log, state.row_size)
+        if state.unfinished is None and announced is not None:
+            raise LogForkedError(
+                f"event {announced - 1} announced a head of {announced} leaves, and there is none", MISSING
+            )
+        return state, announced
+
+    def _settled(self, signers: Sequence[Signer], *, leave: bool = False) -> tuple[State, StoredCheckpoint | None]:
+        """How things stand once what an earlier run began is done; and the head that this made.
+
+        *leave*: a head that was announced and not signed stays unsigned, for its key is lost.
+        """
+        state, announced = self._looked_at(self._memories)
         if state.unfinished is None:
-            if announced is not None:
-                raise LogForkedError(
-                    f"event {announced - 1} announced a head of {announced} leaves, and there is none",
-                    MISSING,
-                )
             return state, None
         head = state.row.stored if state.row and state.row_size > state.base else None
         if head is None and announced is not None and not leave:
@@ -244,8 +308,16 @@ class Checkpoints:
                     self._published.remove(path)
 
     def _publish_keys(self) -> None:
+        """The list of the log's keys. One that is not ours is kept aside: it may be evidence."""
         adopted = self._log.keys()
-        self._published.replace(VKEYS, vkeys_file([key.key for key in adopted]))
+        wanted = vkeys_file([key.key for key in adopted])
+        there = self._published.read(VKEYS)
+        if there is not None and not is_older_list(there, wanted):
+            kept = self._published.keep_aside(VKEYS, self._clock())
+            told = f"{VKEYS}: not the list that was published there. It is kept as {kept}, and replaced."
+            self._alert("log_keys_altered", "the published list of the log's keys was altered", [told])
+        if there != wanted:
+            self._published.replace(VKEYS, wanted)
 
 
 def _to_sign(keys: Sequence[AdoptedKey], base: int, size: int) -> list[str]:

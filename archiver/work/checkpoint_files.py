@@ -13,7 +13,7 @@ from archiver.log_ports import CustodyLog, PublishedLog
 from archiver.ports import ShouldStop
 from archiver.work.checkpoint_heads import REMEDY, hashes_of
 
-_Put = Callable[[LogFile], None]
+Put = Callable[[LogFile], None]
 
 
 def check_growth(log: CustodyLog, old: int, old_root: bytes, new: int, should_stop: ShouldStop) -> bytes:
@@ -22,7 +22,7 @@ def check_growth(log: CustodyLog, old: int, old_root: bytes, new: int, should_st
     Raises LogForkedError at the first event that is not as ``merkle_nodes`` has it, and where the tree does not
     continue the one of *old* leaves with *old_root*; StoppedError.
     """
-    return _grown(log, old, old_root, new, lambda _file: None, should_stop)
+    return grow(log, lambda _file: None, old, old_root, new, should_stop)
 
 
 def publish_growth(
@@ -36,7 +36,7 @@ def publish_growth(
     def put_file(file: LogFile) -> None:
         put(published, file.path, file.data)
 
-    return _grown(log, old, old_root, new, put_file, should_stop)
+    return grow(log, put_file, old, old_root, new, should_stop)
 
 
 def put(published: PublishedLog, path: str, data: bytes) -> None:
@@ -50,7 +50,8 @@ def put(published: PublishedLog, path: str, data: bytes) -> None:
         ) from error
 
 
-def _grown(log: CustodyLog, old: int, old_root: bytes, new: int, put: _Put, should_stop: ShouldStop) -> bytes:
+def grow(log: CustodyLog, put: Put, old: int, old_root: bytes, new: int, should_stop: ShouldStop) -> bytes:
+    """:func:`check_growth`; *put* gets every file that the tree of *new* leaves has and that of *old* had not."""
     start = old - old % WIDTH
     try:
         tree = GrowingTiles(start, hashes_of(log))
@@ -92,3 +93,8 @@ def _check_base(tree: GrowingTiles, root: bytes) -> None:
 def vkeys_file(keys: Sequence[str]) -> bytes:
     """The verifier keys of a log, oldest first, one a line."""
     return "".join(f"{key}\n" for key in keys).encode("utf-8")
+
+
+def is_older_list(there: bytes, wanted: bytes) -> bool:
+    """True if *there*, a published list of keys, is a whole beginning of *wanted*: a log's keys only become more."""
+    return there.endswith(b"\n") and wanted.startswith(there)

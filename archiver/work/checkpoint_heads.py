@@ -20,6 +20,10 @@ REMEDY: Final = "find out what happened: archiver ledger verify"
 MISSING: Final = (
     f"{REMEDY}; where the folder was lost or put back from a backup: archiver ledger checkpoint --republish"
 )
+EARLIER: Final = (
+    "look for a copy of ledger or log that reaches that head, and put it back (docs/runbook.md: The head signed last)"
+    "; where it is lost for good: archiver ledger checkpoint --accept-earlier REASON"
+)
 _NUMBER: Final = re.compile(rb"(0|[1-9][0-9]{0,17})\n", re.ASCII)
 
 
@@ -106,7 +110,9 @@ def check_heads(state: State, where: str) -> None:
     While a checkpoint is unfinished, the published head may be the one before the ledger's.
     """
     row, file = state.row_size, state.published_size
-    told = f"{where}: the newest published head has {file or 'no'} leaves, and the ledger's {row or 'none'}"
+    told = f"{where}: the newest published head has {file} leaves, and the ledger's {row or 'none'}"
+    if not file:
+        told = f"{where}: no head is published, and the ledger's newest has {row} leaves"
     if file > row:
         raise LogForkedError(f"{told}: the ledger was put back to an earlier state, or is not this archive's", REMEDY)
     if row < state.base or (file < row and file != state.base):
@@ -148,24 +154,51 @@ def check_tree(log: CustodyLog, head: Head | None) -> None:
         raise LogForkedError(f"the tree of the ledger's first {size} events is not the one that was signed", REMEDY)
 
 
-def check_memories(log: CustodyLog, memories: Sequence[HeadMemory]) -> None:
-    """Raises LogForkedError unless the ledger's tree continues the head that was signed last; SigningError."""
+@dataclass(frozen=True, slots=True)
+class LostHead:
+    """The head signed last, as *memory* keeps it, that the ledger does not lead to; ``why``: in words.
+
+    ``head``: None where what is kept is no head.
+    """
+
+    memory: HeadMemory
+    head: Checkpoint | None
+    why: str
+
+
+def lost_heads(log: CustodyLog, memories: Sequence[HeadMemory]) -> list[LostHead]:
+    """The heads signed last that the ledger's tree does not continue.
+
+    Raises SigningError where what is kept cannot be read, LogForkedError where the tree cannot, LedgerError.
+    """
+    lost = []
     for memory in memories:
         note = memory.last()
         if note is None:
             continue
-        head = _read(note.encode("utf-8", "replace"), memory.place)
+        try:
+            head, _ = read_checkpoint(note.encode("utf-8", "replace"))
+        except ValueError as error:
+            lost.append(LostHead(memory, None, f"{memory.place}: no checkpoint: {error}"))
+            continue
         size = log.size()
         if size < head.size:
-            raise LogForkedError(
-                f"{memory.place}: the head signed last has {head.size} leaves, and the ledger has {size} events:"
-                " ledger and archive were put back to an earlier state, or are others than that key's",
-                REMEDY,
+            why = (
+                f"the head signed last has {head.size} leaves, and the ledger has {size} events: ledger and archive"
+                " were put back to an earlier state, or are others than that key's"
             )
-        if root_of(head.size, hashes_of(log)) != head.checkpoint.root:
-            raise LogForkedError(
-                f"{memory.place}: the head of {head.size} leaves that was signed last is of another history", REMEDY
-            )
+        elif root_of(head.size, hashes_of(log)) != head.root:
+            why = f"the head of {head.size} leaves that was signed last is of another history"
+        else:
+            continue
+        lost.append(LostHead(memory, head, f"{memory.place}: {why}"))
+    return lost
+
+
+def check_memories(log: CustodyLog, memories: Sequence[HeadMemory]) -> None:
+    """Raises LogForkedError unless the ledger's tree continues the head that was signed last; SigningError."""
+    for lost in lost_heads(log, memories):
+        raise LogForkedError(lost.why, EARLIER)
 
 
 def hashes_of(log: CustodyLog) -> Hashes:

@@ -21,6 +21,7 @@ from archiver.domain.standing import OF_THE_SOURCE, findings_restored, findings_
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Reason, Verdict, verdict_of
 from archiver.errors import UnknownEvidenceError
 from archiver.ports import Ledger, Store
+from archiver.work.acquired import believed
 from archiver.work.dossier_archive import ArchiveReader
 from archiver.work.dossier_facts import acquisition_facts, file_facts, is_s3, query_facts, source_facts
 from archiver.work.history import History, history_of
@@ -75,13 +76,15 @@ class Dossiers:
 
     def _item(self, record: EvidenceRecord, disagreements: Sequence[str]) -> ItemDossier | None:
         """None for one that was acquired later."""
+        if disagreements:
+            record = believed(self.ledger, record)
         told = list(self.ledger.evidence.events(record.evidence.id))
         events = [event for event in told if self.before is None or event.seq < self.before]
         if told and not events:
             return None
         history = history_of(events)
         acquired = history.acquired
-        evidence = acquired[0].evidence if acquired else record.evidence
+        evidence = acquired[0].evidence if acquired and not disagreements else record.evidence
         how = (
             "imported"
             if acquired and acquired[0].by_import

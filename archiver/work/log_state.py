@@ -13,13 +13,15 @@ from typing import Final
 from archiver.domain.custody_log import CheckpointBegun, LogKeyAdopted
 from archiver.domain.log_records import AdoptedKey, ClaimedKey, KeyStanding, LogState, LogTrust, StoredCheckpoint
 from archiver.domain.times import parse_time
-from archiver.errors import LedgerAlteredError
+from archiver.errors import LedgerAlteredError, RowUnreadableError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
 from archiver.log.leaf import leaf_of
 from archiver.log.note import parse_key, signed_by
 from archiver.log.tree import inclusion_proof, leaf_hash, root_from_inclusion, root_of
 from archiver.log_ports import CustodyLog
+from archiver.work.log_verified import last_verified
 
+_RUNBOOK: Final = "docs/runbook.md: The ledger is lost or damaged"
 _UNSIGNED: Final = "no key that the configuration names has signed it"
 
 
@@ -32,16 +34,30 @@ def log_state(log: CustodyLog, trust: LogTrust) -> LogState:
         root = None
     head = log.latest_checkpoint()
     verified = verified_head(log, head, trust.keys) if head else None
+    trouble = verified if isinstance(verified, str) else ""
+    try:
+        claimed = claimed_keys(log, trust, verified if isinstance(verified, Checkpoint) else None)
+    except RowUnreadableError as error:
+        claimed, trouble = (), "; ".join(part for part in (trouble, f"{error} (what to do: {_RUNBOOK})") if part)
     return LogState(
         trust=trust,
-        claimed=claimed_keys(log, trust, verified if isinstance(verified, Checkpoint) else None),
+        claimed=claimed,
         size=size,
         root=root,
         head=head,
         head_at=_begun_at(log, head) if head else None,
-        head_trouble=verified if isinstance(verified, str) else "",
+        head_trouble=trouble,
         head_compared=not (trust.unasked and verified == _UNSIGNED),
+        head_root=_root_of(head) if head else None,
+        verified=last_verified(log),
     )
+
+
+def _root_of(head: StoredCheckpoint) -> str | None:
+    try:
+        return read_checkpoint(head.note.encode("utf-8", "replace"))[0].root.hex()
+    except ValueError:  # head_trouble says so
+        return None
 
 
 def verified_head(log: CustodyLog, head: StoredCheckpoint, trusted: Sequence[str]) -> Checkpoint | str:

@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from archiver.domain.text import printable
 from archiver.errors import BusyError, LedgerError, MediumError, StoppedError
 from archiver.log.checkpoint import Checkpoint
 from archiver.log.names import CHECKPOINT, CHECKPOINTS, LOCK, UNFINISHED, VKEYS
@@ -22,8 +21,10 @@ from archiver.log.tiles import checkpoint_path
 from archiver.log_ports import Anchorer, HeadMemory, PublishedLog, RowCheck, Tell
 from archiver.ports import Clock, Ledger, Progress, ShouldStop
 from archiver.work.log_verify_anchors import AnchorCheck
+from archiver.work.log_verify_causes import Causes
 from archiver.work.log_verify_files import ANCHORS, BODIES, BodyCheck, Paths, check_added
 from archiver.work.log_verify_heads import HeadCheck
+from archiver.work.log_verify_kept import KeptCheck, KeptHead
 from archiver.work.log_verify_keys import LogKeys, keys_of
 from archiver.work.log_verify_last import check_last
 from archiver.work.log_verify_newest import NewestCheck
@@ -31,6 +32,7 @@ from archiver.work.log_verify_report import Findings, LogReport, is_in_the_way
 from archiver.work.log_verify_rows import TABLE, Heads
 from archiver.work.log_verify_tiles import PublishedTiles
 from archiver.work.log_verify_tree import RootAt, TreeCheck
+from archiver.work.log_verify_unfinished import Unfinished, unfinished
 
 LOCK_SECONDS: Final = 60.0
 """How long somebody who makes a checkpoint is waited for."""
@@ -48,6 +50,8 @@ _NOTHING: Final[dict[str, Any]] = {
     "checkpoints": 0,
     "anchors": 0,
     "anchors_unchecked": 0,
+    "heads_held": (),
+    "signer_checked": False,
 }
 """What is counted where there are no events to go through."""
 
@@ -55,7 +59,8 @@ _NOTHING: Final[dict[str, Any]] = {
 @dataclass
 class LogVerifier:
     """The use case. ``configured``: the signer's own verifier key, which the log's newest must be; None where it
-    cannot be had, and ``distrust`` says why. ``trusted``: other keys that the world outside vouches for.
+    cannot be had, and ``distrust`` says why. ``trusted``: other keys that the world outside vouches for. ``kept``:
+    heads that a reader kept, to which the log must lead.
     """
 
     ledger: Ledger
@@ -68,6 +73,7 @@ class LogVerifier:
     configured: str | None = None
     distrust: str = "no signing key is configured"
     memories: Sequence[HeadMemory] = ()
+    kept: Sequence[KeptHead] = ()
 
     def run(self, online: bool, tell: Tell = lambda _problem: None) -> LogReport:
         """Verifies everything; *tell* hears of each problem at once. *online*: those who anchor are asked, too.
@@ -77,9 +83,10 @@ class LogVerifier:
         began = time.monotonic()
         findings = Findings(tell)
         self.progress.begin("ledger verify")
-        counts = self._all(online, findings)
+        causes = Causes(findings)
+        counts = self._all(online, findings, causes)
         return LogReport(
-            problems=tuple(findings.problems),
+            problems=causes.marked(findings.problems),
             problem_count=findings.count,
             failed=findings.failed,
             unreached=findings.unreached,
@@ -88,13 +95,13 @@ class LogVerifier:
             **counts,
         )
 
-    def _all(self, online: bool, findings: Findings) -> dict[str, Any]:
+    def _all(self, online: bool, findings: Findings, causes: Causes) -> dict[str, Any]:
         """Everything; answers what the report counts."""
         with ExitStack() as stack:
             with self._undisturbed(findings) as published:
                 with findings.section("guards"):
                     self._guards(findings)
-                walk = _Walk(self, published, findings)
+                walk = _Walk(self, published, findings, causes)
                 try:
                     size = self.ledger.log.size()  # after the heads were read, which others may go on making
                 except LedgerError as error:
@@ -102,6 +109,7 @@ class LogVerifier:
                         raise
                     findings.unread(error)  # a table is gone, and has been told of
                     return _NOTHING
+                self.progress.begin("ledger verify", size)
                 stack.enter_context(findings.section("rows"))
                 rows = self._row_check(stack, size, findings)
                 root = walk.run(size)
@@ -109,6 +117,7 @@ class LogVerifier:
                 walk.added()
                 with findings.section("last head"):
                     check_last(self.memories, self.ledger.log, walk.tree.size, walk.keys, findings)
+                held = walk.kept.finish(walk.tree.size, walk.keys, complete=walk.complete)
             if online:  # nobody waits for the lock while others are asked
                 anchors.ask(walk.tree.size, self.should_stop)
             looked_at = self._finish(rows, findings)
@@ -121,6 +130,8 @@ class LogVerifier:
             "checkpoints": walk.heads.checked,
             "anchors": anchors.checked,
             "anchors_unchecked": anchors.unchecked,
+            "heads_held": held,
+            "signer_checked": walk.signer_checked,
         }
 
     @contextmanager
@@ -162,6 +173,7 @@ class LogVerifier:
         return None
 
     def _finish(self, rows: RowCheck | None, findings: Findings) -> int:
+        self.progress.item("rows of the tables", 0)
         with findings.section("rows"):
             return rows.finish(findings) if rows is not None else 0
         return 0
@@ -181,15 +193,20 @@ class LogVerifier:
 
 
 class _Walk:
-    """One verification on its way. *published*: None where it is not looked at."""
+    """One verification on its way. *published*: None where it is not looked at.
 
-    def __init__(self, verifier: LogVerifier, published: PublishedLog | None, findings: Findings) -> None:
+    ``complete``: the walk came to its end; ``signer_checked``: see ``LogReport``.
+    """
+
+    def __init__(
+        self, verifier: LogVerifier, published: PublishedLog | None, findings: Findings, causes: Causes
+    ) -> None:
         self._verifier = verifier
         self._log = verifier.ledger.log
         self._findings = findings
+        self._causes = causes
         self._paths = Paths()
         self._published = published
-        self._unfinished = self._is_unfinished()
         self.keys = LogKeys((), ())
         with findings.section("keys"):
             self.keys = keys_of(self._log, published, verifier.trusted, verifier.configured, findings)
@@ -199,6 +216,9 @@ class _Walk:
             rows.gather()
             newest = rows.newest(self.keys)
             self._head = newest[0] if newest else None
+        self._unfinished: Unfinished | None = None
+        with findings.section("heads"):
+            self._unfinished = unfinished(self._log, published, rows, self.keys, findings)
         if published is not None and self._head is not None and next(published.files(), None) is None:
             detail = f"nothing is there, though a head of {self._head.size} leaves was signed and published"
             findings.add("published_missing", f"{published.url}: {detail}", None, "log")
@@ -206,6 +226,8 @@ class _Walk:
         self._tiles = PublishedTiles(published, self._head.size if self._head else 0, findings)
         self._bodies = BodyCheck(published, self._head.size if self._head else 0, findings)
         self.heads = HeadCheck(rows, self.keys, self._unfinished, findings)
+        self.kept = KeptCheck(verifier.kept, findings)
+        self.complete = self.signer_checked = False
         self.tree = TreeCheck(self._tiles, (self._head.size, self._head.root) if self._head else None, self, findings)
 
     def run(self, size: int) -> bytes | None:
@@ -213,7 +235,8 @@ class _Walk:
         if self._published is not None:
             with self._findings.section("published files"):
                 self._take_stock(self._published, size)
-        if self._walk(size):
+        self.complete = self._walk(size)
+        if self.complete:
             with self._findings.section("heads"):
                 self.heads.finish(self.tree.size)
                 self._check_newest()
@@ -225,8 +248,8 @@ class _Walk:
 
     def _take_stock(self, published: PublishedLog, size: int) -> None:
         try:
-            most = size if self._unfinished else 0
-            self._tiles.list(published.files(_TILES), self._heads.sizes, most)
+            most = self._unfinished.size if self._unfinished else None
+            self._tiles.list(published.files(_TILES), self._heads.sizes, min(size, most or 0))
         except MediumError as error:
             self._findings.blocked(error, _TILES)
         self._prove()
@@ -235,7 +258,7 @@ class _Walk:
         """True if the walk came to its end."""
         with self._findings.section("events"):
             try:
-                self.tree.run(self._log.entries(0, size), self._verifier.progress, self._verifier.should_stop)
+                self.tree.run(self._log.pages(0, size), self._verifier.progress, self._verifier.should_stop)
             except LedgerError as error:
                 self._findings.unread(error, "custody_events")
                 return False
@@ -263,6 +286,7 @@ class _Walk:
         if keys.configured is None and not keys.trusted:
             findings.unasked(f"who signed the log was not checked: {self._verifier.distrust}")
         else:
+            self.signer_checked = True
             if keys.configured is None:
                 findings.notes.append(
                     "the log's newest key was held against those that are trusted, not against the configured one: "
@@ -279,11 +303,14 @@ class _Walk:
             self.heads.leaves(first, leaves, joined)
         with self._findings.section("published files"):
             self._bodies.leaves(first, leaves, joined)
+        self._causes.leaves(first, leaves)
+        self._verifier.progress.item("", len(leaves))
 
     def judge(self, first: int, last: int, root_at: RootAt, rewritten: int | None) -> None:
         """See ``log_verify_tree.Watcher``."""
         with self._findings.section("heads"):
             self.heads.judge(first, last, root_at, rewritten)
+        self.kept.judge(first, last, root_at, rewritten)
 
     def _prove(self) -> None:
         """Finds the largest head to which the published tiles lead: what lies below is proven."""
@@ -333,11 +360,3 @@ class _Walk:
             for anchorer in self._verifier.anchorers:  # who publishes the proof first, and records it then
                 self._paths.add(anchorer.path(newest))
             check_added(self._published, accounted, self._findings)
-
-    def _is_unfinished(self) -> bool:
-        """True where a run left word that it did not end, or where nobody can tell."""
-        try:
-            return self._published is None or self._published.read(UNFINISHED) is not None
-        except MediumError as error:
-            self._findings.add("published_altered", printable(str(error)), None, UNFINISHED)
-            return False

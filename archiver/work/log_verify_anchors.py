@@ -48,7 +48,7 @@ class AnchorCheck:
     def run(self, paths: Paths, now: datetime, should_stop: ShouldStop) -> None:
         """Looks at every anchor without network; *paths* takes where their proofs lie. Raises StoppedError."""
         try:
-            for anchor in self._log.anchors():
+            for anchor in self._log.anchors(unread=lambda error: self._findings.unread(error, _TABLE)):
                 if should_stop():
                     raise StoppedError("stopped before the anchors were verified")
                 self.checked += 1

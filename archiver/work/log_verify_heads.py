@@ -19,6 +19,7 @@ from archiver.work.log_verify_keys import LogKeys
 from archiver.work.log_verify_report import Findings
 from archiver.work.log_verify_rows import TABLE, Heads, read
 from archiver.work.log_verify_tree import RootAt
+from archiver.work.log_verify_unfinished import Unfinished
 
 _MARK: Final = f'"kind":"{CheckpointBegun.kind}"'.encode("ascii")
 
@@ -42,13 +43,13 @@ class _Place:
 
 
 class HeadCheck:
-    """Watches the tree as it is walked. ``unfinished``: a run began a checkpoint and did not end it.
+    """Watches the tree as it is walked. ``unfinished``: the checkpoint that a run began and did not end, if one did.
 
     ``newest``: the largest head that is good, and ``newest_data``, its bytes; ``vanished``: size of the last one that
     was announced and is nowhere.
     """
 
-    def __init__(self, heads: Heads, keys: LogKeys, unfinished: bool, findings: Findings) -> None:
+    def __init__(self, heads: Heads, keys: LogKeys, unfinished: Unfinished | None, findings: Findings) -> None:
         self.checked = 0
         self.newest: Checkpoint | None = None
         self.newest_data = b""
@@ -183,7 +184,8 @@ class HeadCheck:
         if not there:
             return
         held = {place.where for place in places}
-        last = self._unfinished and not any(larger > size for larger in self._heads.sizes[-1:])
+        last = self._unfinished is not None and self._unfinished.excuses(size)
+        last = last and not any(larger > size for larger in self._heads.sizes[-1:])
         path = checkpoint_path(size)
         if not held and not last and not self._is_abandoned(size):
             self.vanished = size

@@ -142,13 +142,22 @@ class LogKeys:
             return
         number = next((n for n, pair in enumerate(zip(listed, wanted, strict=False)) if pair[0] != pair[1]), None)
         if number is not None:
-            line = printable(listed[number], 200)
-            detail = (
-                f"line {number + 1} of the published verifier keys is {line!r}, the log's key is {wanted[number]}"
-            )
+            detail = f"{_line_shown(listed, number)}, and the log's key is {wanted[number]}"
+        elif len(listed) > len(wanted):
+            detail = f"{_line_shown(listed, len(wanted))}, and the log has no more than {len(wanted)}"
         else:
             detail = f"{len(listed)} verifier keys are published, and the log has {len(wanted)}"
         findings.add("key_replaced", detail, None, VKEYS)
+
+
+def _line_shown(listed: Sequence[str], number: int) -> str:
+    """What stands in a line of the published list, and whether it is a key at all."""
+    line = printable(listed[number], 200)
+    try:
+        parse_key(listed[number])
+    except ValueError:
+        return f"line {number + 1} of the published verifier keys is {line!r}, which is no verifier key"
+    return f"line {number + 1} of the published verifier keys is {line}"
 
 
 def keys_of(

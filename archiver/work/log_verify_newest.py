@@ -17,6 +17,7 @@ from archiver.work.log_verify_heads import HeadCheck
 from archiver.work.log_verify_keys import LogKeys
 from archiver.work.log_verify_report import Findings
 from archiver.work.log_verify_rows import Heads, read
+from archiver.work.log_verify_unfinished import Unfinished
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class NewestCheck:
     heads: Heads
     keys: LogKeys
     judged: HeadCheck
-    unfinished: bool
+    unfinished: Unfinished | None
     findings: Findings
 
     def run(self, walked: int) -> None:
@@ -37,7 +38,7 @@ class NewestCheck:
         data = self.heads.file(CHECKPOINT)
         newest = self.judged.newest
         if data is None:
-            if newest is not None and not self.unfinished and CHECKPOINT not in self.heads.troubled:
+            if newest is not None and not self._may_be_of(0, newest.size) and CHECKPOINT not in self.heads.troubled:
                 detail = f"the file of the newest head, which is of {newest.size} leaves, is not there"
                 self.findings.add("checkpoint_missing", detail, None, CHECKPOINT)
             return
@@ -48,7 +49,7 @@ class NewestCheck:
             self._altered("it is not signed with any key of the log")
         elif newest is None or head[0].size > newest.size:
             self._tell_larger(head[0].size, walked)
-        elif head[0].size < newest.size and not self.unfinished:
+        elif head[0].size < newest.size and not self._may_be_of(head[0].size, newest.size):
             detail = f"it is the head of {head[0].size} leaves, and the newest one is of {newest.size}"
             self._altered(detail, head[0].size)
         elif head[0].size == newest.size and head[0] != newest:
@@ -56,6 +57,11 @@ class NewestCheck:
             self.findings.add("checkpoint_inconsistent", detail, newest.size - 1, CHECKPOINT)
         else:
             self._check_lines(data, head[0], newest)
+
+    def _may_be_of(self, size: int, newest: int) -> bool:
+        """True where the file of the *newest* head may still hold the one before, of *size* leaves (0: none)."""
+        found = self.unfinished
+        return found is not None and found.excuses(newest) and found.base in (None, size)
 
     def _altered(self, detail: str, seq: int | None = None) -> None:
         self.findings.add("checkpoint_altered", detail, seq, CHECKPOINT)

@@ -29,11 +29,22 @@ _SINGLY: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
+class HeldHead:
+    """A head that a reader kept, and whether the log leads to it: None where nobody can tell. ``root``: 64 hex."""
+
+    place: str
+    size: int
+    root: str
+    holds: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class LogReport:
     """One verification. ``size`` and ``root`` (64 hex): of the log as recomputed; None where it could not be.
 
     ``problems``: the first :data:`KEPT` of ``problem_count``. ``failed``: one of them is about integrity, not only
-    unreadable. ``notes``: what was not checked, and why. ``unreached``: some of that could have been.
+    unreadable. ``notes``: what was not checked, and why. ``unreached``: some of that could have been. ``heads_held``:
+    those that a reader kept and gave. ``signer_checked``: False where no key was to be had that the log's must be.
     """
 
     size: int
@@ -50,6 +61,13 @@ class LogReport:
     anchors: int
     anchors_unchecked: int
     seconds: float
+    heads_held: tuple[HeldHead, ...] = ()
+    signer_checked: bool = True
+
+    @property
+    def causes(self) -> int:
+        """How many of ``problems`` follow from no other."""
+        return sum(problem.because is None for problem in self.problems)
 
 
 def nothing_but(problem: Problem) -> LogReport:
@@ -59,7 +77,10 @@ def nothing_but(problem: Problem) -> LogReport:
 
 @dataclass
 class Findings:
-    """Takes problems, tells each at once, and keeps the first ones for the report."""
+    """Takes problems, tells each at once, and keeps the first ones for the report.
+
+    ``suspects``: numbers of events that something is wrong with, at most :data:`KEPT`, and which kind of problem.
+    """
 
     told: Tell = lambda _problem: None
     problems: list[Problem] = field(default_factory=list)
@@ -67,6 +88,7 @@ class Findings:
     failed: bool = False
     unreached: bool = False
     notes: list[str] = field(default_factory=list)
+    suspects: dict[int, str] = field(default_factory=dict)
     _stumbled: set[tuple[str, str]] = field(default_factory=set)
 
     def __call__(self, problem: Problem) -> None:
@@ -83,6 +105,11 @@ class Findings:
     def add(self, kind: str, detail: str, seq: int | None = None, table: str | None = None) -> None:
         """Takes the problem that these make."""
         self(Problem(kind, detail, seq, table))
+
+    def suspect(self, kind: str, seq: int) -> None:
+        """Takes note that a problem of *kind* with the event *seq* is told, be it in a range."""
+        if kind.startswith("event_") and len(self.suspects) < KEPT:
+            self.suspects.setdefault(seq, kind)
 
     def unread(self, error: ArchiverError, table: str | None = None) -> None:
         """Something could not be read: *error* says what."""
@@ -162,6 +189,7 @@ class Runs:
     def add(self, kind: str, phrase: str, place: int) -> None:
         """A problem at *place*: what is called by that number, and *phrase*. Places come in order."""
         key = (kind, phrase)
+        self._findings.suspect(kind, place)
         run = self._open.get(key)
         if run is None or run[1] != place - 1:
             if run is not None:

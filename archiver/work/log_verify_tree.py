@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import Final, Protocol
 
-from archiver.domain.log_records import LogEntry
 from archiver.errors import StoppedError
 from archiver.log.leaf import ENTRY_BYTES, leaf_of
 from archiver.log.tree import HASH_BYTES, Frontier, completed, node_hash
+from archiver.log_ports import LogPage
 from archiver.ports import Progress, ShouldStop
 from archiver.work.log_verify_block import (
     LEVELS,
@@ -77,13 +76,11 @@ class TreeCheck:
         self._stored: dict[int, bytes] = {}
         self._above: dict[int, list[bytes]] = {}
 
-    def run(self, entries: Iterator[LogEntry], progress: Progress, should_stop: ShouldStop) -> None:
-        """Walks *entries*, all of the log from 0 on. Raises StoppedError, and as they do."""
-        entries = self._near(entries)
-        while chunk := list(islice(entries, WIDTH)):
+    def run(self, pages: Iterator[LogPage], progress: Progress, should_stop: ShouldStop) -> None:
+        """Walks *pages*, all of the log from 0 on. Raises StoppedError, and as they do."""
+        for bodies, rows in _blocks(self._near(pages)):
             if should_stop():
                 raise StoppedError("stopped before the ledger was verified")
-            bodies, rows = [entry.body for entry in chunk], [entry.hashes for entry in chunk]
             number = self.size // WIDTH
             block = Block(self.size, bodies, rows, self._tiles.at(0, number), self._tiles.at(ENTRIES, number))
             self._walk(block)
@@ -97,23 +94,31 @@ class TreeCheck:
         """The root of all that was walked, None where it is not known."""
         return self._root_at(self.size)
 
-    def _near(self, entries: Iterator[LogEntry]) -> Iterator[LogEntry]:
-        """*entries* up to where too many were missing that no head covers."""
-        yield from islice(entries, self._tiles.size)
-        held: list[LogEntry] = []
-        missing = 0
-        for entry in entries:
-            if entry.body is None and entry.hashes is None:
-                held.append(entry)
-                missing += 1
-                if missing == FAR:
-                    self.far = True
-                    return
-            else:
-                yield from held
-                held.clear()
-                yield entry
-        yield from held
+    def _near(self, pages: Iterator[LogPage]) -> Iterator[LogPage]:
+        """*pages* up to where too many were missing that no head covers."""
+        read = missing = held = 0
+        for bodies, rows in pages:
+            covered = max(0, self._tiles.size - read)
+            read += len(bodies)
+            if held == 0 and (covered >= len(bodies) or None not in bodies):
+                yield bodies, rows
+                continue
+            near: LogPage = bodies[:covered], rows[:covered]
+            for body, row in zip(bodies[covered:], rows[covered:], strict=True):
+                if body is None and row is None:
+                    held += 1
+                    missing += 1
+                    if missing == FAR:
+                        self.far = True
+                        yield near
+                        return
+                else:
+                    for page, one in zip(near, (body, row), strict=True):
+                        page.extend([None] * held)
+                        page.append(one)
+                    held = 0
+            yield near
+        yield [None] * held, [None] * held
 
     # ------------------------------------------------------------------------------------ one block
 
@@ -201,6 +206,21 @@ class TreeCheck:
         return None if None in nodes else self._blocks.root(*(node for node in nodes if node is not None))
 
 
+def _blocks(pages: Iterator[LogPage]) -> Iterator[LogPage]:
+    """*pages*, of any length, in blocks of 256 and what is left."""
+    bodies: list[bytes | None] = []
+    rows: list[bytes | None] = []
+    for page in pages:
+        bodies += page[0]
+        rows += page[1]
+        whole = len(bodies) // WIDTH * WIDTH
+        for at in range(0, whole, WIDTH):
+            yield bodies[at : at + WIDTH], rows[at : at + WIDTH]
+        del bodies[:whole], rows[:whole]
+    if bodies:
+        yield bodies, rows
+
+
 def _bundle(leaves: Sequence[bytes]) -> bytes:
-    """The bundle of *leaves*, none of which is too long: as ``log.tiles.bundle``, in a third of the time."""
-    return b"".join([_LENGTH(len(leaf)) + leaf for leaf in leaves])
+    """The bundle of *leaves*, none of which is too long: as ``log.tiles.bundle``, without a copy of each."""
+    return b"".join([part for leaf in leaves for part in (_LENGTH(len(leaf)), leaf)])

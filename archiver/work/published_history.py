@@ -7,7 +7,7 @@ it, :class:`LedgerAlteredError` says which.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -110,17 +110,21 @@ class PublishedHistory:
         self._published = published
         self._head = head
 
-    def check(self, step: Callable[[int], None]) -> None:
+    def check(self, step: Callable[[int], None], sizes: Collection[int] = ()) -> Mapping[int, bytes]:
         """Holds every entry and every tile against the head; *step* is called with the bytes of each bundle.
 
-        Raises LedgerAlteredError where the files are not what was signed, saying which; MediumError.
+        Answers the roots of the first so many leaves, for those of *sizes* that the log reaches. Raises
+        LedgerAlteredError where the files are not what was signed, saying which; MediumError.
         """
         tree = Frontier()
         levels: list[list[bytes]] = []
+        roots: dict[int, bytes] = {}
         for first, entries in self.bundles():
             hashes = [leaf_hash(entry) for entry in entries]
             for leaf in hashes:
                 tree.append(leaf)
+                if tree.size in sizes:
+                    roots[tree.size] = tree.root()
             self._push(levels, 0, first // WIDTH, hashes)
             step(sum(map(len, entries)))
         for level, hashes in enumerate(levels):
@@ -130,6 +134,7 @@ class PublishedHistory:
             raise self._altered(
                 "tile", f"entries and tiles agree with each other and not with the head of {tree.size}"
             )
+        return roots
 
     def bundles(self) -> Iterator[tuple[int, list[bytes]]]:
         """(number of the first, leaves) of each bundle. Raises as :meth:`check`; nothing is held against the head."""

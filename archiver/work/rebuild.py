@@ -17,10 +17,11 @@ from archiver.log.leaf import body_sha256
 from archiver.log.note import VerifierKey, parse_key
 from archiver.log.tiles import WIDTH, checkpoint_path, entries_path
 from archiver.log.tree import root_of
-from archiver.log_ports import LedgerDraft, PublishedLog
+from archiver.log_ports import HeadMemory, LedgerDraft, PublishedLog
 from archiver.ports import Clock, Progress, ShouldStop, Store
 from archiver.work.published_history import REMEDY, Head, PublishedHistory, head_at, head_sizes, newest_head
 from archiver.work.rebuild_archive import Folders
+from archiver.work.rebuild_last import LastHead, held_against, last_heads, sizes_of
 from archiver.work.rebuild_leftovers import beyond, tidy
 
 _BATCH: Final = 500
@@ -36,7 +37,7 @@ class Rebuilt:
     good. ``missing``: (ID, path) of evidence whose folder is not in the archive; ``unknown``: folders in the archive
     that no event tells of; ``set_aside``: what lay in the log folder beyond the head; ``beyond``: up to which event
     tiles and entries go that lay there, 0 where none did. ``listed``: False where the archive could not be listed, so
-    that nothing is known of the folders.
+    that nothing is known of the folders. ``last_heads``: the head signed last, and whether this continues it.
     """
 
     events: int
@@ -53,11 +54,17 @@ class Rebuilt:
     set_aside: tuple[str, ...]
     beyond: int
     listed: bool
+    last_heads: tuple[LastHead, ...] = ()
 
     @property
     def is_whole(self) -> bool:
         """True where all that the log tells of is there."""
-        return not self.lost_heads and not self.missing and not self.beyond
+        return not self.lost_heads and not self.missing and not self.beyond and self.continues
+
+    @property
+    def continues(self) -> bool:
+        """True where the head signed last is continued, or none is kept."""
+        return not any(one.trouble for one in self.last_heads)
 
 
 @dataclass
@@ -98,7 +105,7 @@ class _Seen:
 class Rebuild:
     """Makes the ledger anew. ``check_absent`` raises UsageError where there is one; ``draft`` opens a new one.
 
-    ``trusted``: verifier keys that the configuration names.
+    ``trusted``: verifier keys that the configuration names. ``memories``: where the head signed last is kept.
     """
 
     published: PublishedLog
@@ -109,6 +116,7 @@ class Rebuild:
     clock: Clock
     should_stop: ShouldStop
     progress: Progress
+    memories: Sequence[HeadMemory] = ()
 
     def run(self, *, dry: bool = False) -> Rebuilt:
         """Rebuilds, or with *dry* only reads and checks everything.
@@ -122,7 +130,8 @@ class Rebuild:
         head = newest_head(self.published, trusted, warnings.append)
         history = PublishedHistory(self.published, head.checkpoint)
         self.progress.begin("check the log")
-        history.check(self._step)
+        kept = last_heads(self.memories)
+        last = held_against(kept, head.size, history.check(self._step, sizes_of(kept)))
         folders = Folders(self.store, self._stop)
         listed = folders.list(warnings.append)
         left = beyond(self.published, head.size)
@@ -155,6 +164,7 @@ class Rebuild:
             set_aside=tuple(aside),
             beyond=left.events,
             listed=listed,
+            last_heads=tuple(last),
         )
 
     def _stop(self) -> None:

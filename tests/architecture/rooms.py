@@ -25,8 +25,8 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 CORE = "domain ports log_ports log errors"
 APPLICATION = (
-    "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs provision source_access "
-    "wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_verify"
+    "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs lost_ledger provision "
+    "source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_verify"
 )
 """Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
 
@@ -37,7 +37,7 @@ ROOMS: dict[str, Room] = {
     "verify": room("domain verify", "cryptography", pure=True),
     "log": room("domain log", "cryptography", pure=True),
     "ports": room("domain log_ports"),
-    "log_ports": room("domain"),
+    "log_ports": room("domain errors"),
     "work": room(f"{CORE} verify work"),
     "adapters.aws": room(f"{CORE} adapters.aws verify.signature", "boto3 botocore cryptography mypy_boto3_s3"),
     "adapters.anchors": room(f"{CORE} adapters.anchors version", "rfc3161_client cryptography urllib3"),
@@ -62,11 +62,12 @@ ROOMS: dict[str, Room] = {
     "actor": room("domain version"),
     "custody_key": room("domain errors log adapters.owner", "cryptography"),
     "last_head": room("errors custody_key settings_custody adapters.owner"),
+    "lost_ledger": room(f"{CORE} adapters.files settings"),
     "logs": room("domain errors", "structlog"),
-    "checkup": room(f"{CORE} adapters settings checkup_anchors checkup_log source_access"),
+    "checkup": room(f"{CORE} adapters settings checkup_anchors checkup_log lost_ledger source_access"),
     "checkup_log": room(f"{CORE} work adapters settings custody_key last_head wiring_log"),
     "checkup_anchors": room(f"{CORE} settings settings_anchors wiring_anchors"),
-    "provision": room(f"{CORE} adapters settings custody_key"),
+    "provision": room(f"{CORE} adapters settings custody_key lost_ledger"),
     "source_access": room("adapters.aws settings"),
     "key_files": room(f"{CORE} adapters.aws.key_list actor wiring"),
     "wiring": room(f"{CORE} verify work adapters settings settings_values render {APPLICATION}"),

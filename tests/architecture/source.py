@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 PACKAGE = "archiver"
@@ -31,6 +32,7 @@ class Module:
         return len(self.text.splitlines())
 
 
+@cache
 def modules() -> dict[str, Module]:
     """Every module of the package by name."""
     found = {}

@@ -12,7 +12,6 @@ import pytest
 from tests.architecture.rooms import EXCEPTIONS, PURE_STANDARD_LIBRARY, ROOMS
 from tests.architecture.source import Module, cycles, functions, imports, module_of, modules
 
-MODULES = modules()
 MOST_LINES_OF_A_FILE = 400
 MOST_LINES_OF_A_FUNCTION = 60
 MEDIAN_LINES_OF_FILES = 150
@@ -48,12 +47,12 @@ def forbidden(module: Module, known: dict[str, Module]) -> Iterator[str]:
 
 
 def code_modules() -> list[Module]:
-    return [module for module in MODULES.values() if not module.is_package]
+    return [module for module in modules().values() if not module.is_package]
 
 
 def test_the_package_is_found():
-    assert len(MODULES) > 30
-    assert {"archiver.domain.sign_file", "archiver.verify.recipe", "archiver.ports"} <= set(MODULES)
+    assert len(modules()) > 30
+    assert {"archiver.domain.sign_file", "archiver.verify.recipe", "archiver.ports"} <= set(modules())
 
 
 def test_every_module_lies_in_a_room():
@@ -66,7 +65,7 @@ def test_imports_go_along_the_arrows():
         (own_name(module.name), target)
         for module in code_modules()
         if room_of(module) is not None
-        for target in forbidden(module, MODULES)
+        for target in forbidden(module, modules())
     }
     assert sorted(f"{module} imports {target or 'archiver'}" for module, target in found - excepted) == []
     assert sorted(excepted - found) == [], "an exception that is not needed any more"
@@ -74,11 +73,11 @@ def test_imports_go_along_the_arrows():
 
 
 def test_there_is_no_import_cycle():
-    assert cycles(MODULES) == []
+    assert cycles(modules()) == []
 
 
 def test_packages_hold_a_docstring_and_nothing_else():
-    for module in MODULES.values():
+    for module in modules().values():
         if module.is_package:
             assert ast.get_docstring(module.tree), module.path
             assert len(module.tree.body) == 1, f"{module.path} holds more than its docstring"
@@ -87,7 +86,7 @@ def test_packages_hold_a_docstring_and_nothing_else():
 def test_nothing_is_imported_by_star():
     stars = [
         f"{module.path}:{node.lineno}"
-        for module in MODULES.values()
+        for module in modules().values()
         for node in ast.walk(module.tree)
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
     ]
@@ -95,7 +94,7 @@ def test_nothing_is_imported_by_star():
 
 
 def test_files_are_small():
-    large = {module.path: module.lines for module in MODULES.values() if module.lines > MOST_LINES_OF_A_FILE}
+    large = {module.path: module.lines for module in modules().values() if module.lines > MOST_LINES_OF_A_FILE}
     assert large == {}
     assert statistics.median(module.lines for module in code_modules()) < MEDIAN_LINES_OF_FILES
 
@@ -103,7 +102,7 @@ def test_files_are_small():
 def test_functions_are_short():
     long = {
         f"{module.path}:{function.name}": function.end_lineno - function.lineno + 1
-        for module in MODULES.values()
+        for module in modules().values()
         for function in functions(module)
         if function.end_lineno - function.lineno + 1 > MOST_LINES_OF_A_FUNCTION
     }
@@ -111,8 +110,8 @@ def test_functions_are_short():
 
 
 def test_what_is_public_is_documented():
-    bare = [module.path for module in MODULES.values() if not ast.get_docstring(module.tree)]
-    for module in MODULES.values():
+    bare = [module.path for module in modules().values() if not ast.get_docstring(module.tree)]
+    for module in modules().values():
         bare += [f"{module.path}: {node.name}" for node in public(module.tree) if not ast.get_docstring(node)]
     assert bare == []
 
@@ -157,7 +156,7 @@ def test_the_pure_rooms_open_nothing_and_ask_no_clock(name):
 def test_no_error_is_caught_and_dropped_whatever_it_is():
     dropped = [
         f"{module.path}:{node.lineno}"
-        for module in MODULES.values()
+        for module in modules().values()
         for node in ast.walk(module.tree)
         if isinstance(node, ast.ExceptHandler) and catches_all(node) and all(map(does_nothing, node.body))
     ]

@@ -441,7 +441,7 @@ def test_an_alert_waits_until_it_is_delivered(ledger: SqlLedger) -> None:
     ledger.journal.record([started(1)], [Alert("a", "title", "text"), Alert("b", "title", "text")])
     first, second = ledger.outbox.due(START)
     assert (first.alert.cause, first.attempts, first.created_at) == ("a", 0, START)
-    ledger.outbox.failed(first.id, START, ["urls[1] json://host"], START + DAY)
+    ledger.outbox.failed([first.id], START, ["urls[1] json://host"], START + DAY)
     ledger.outbox.delivered(second.id, START)
     assert ledger.outbox.due(START) == []
     waiting = ledger.outbox.waiting()
@@ -479,7 +479,7 @@ def test_an_alert_that_cannot_be_read_is_told_of_and_keeps_no_other_back(
     assert (first.alert.cause, last.alert.cause) == ("a", "c")
     assert broken.alert.title == f"alert {broken.id} was made unreadable in the ledger"
     assert "of table alerts cannot be read" in broken.alert.text
-    sqlite_ledger.outbox.failed(broken.id, START, ["urls[1] json://host"], START + timedelta(minutes=1))
+    sqlite_ledger.outbox.failed([broken.id], START, ["urls[1] json://host"], START + timedelta(minutes=1))
     assert [queued.id for queued in sqlite_ledger.outbox.due(START)] == [first.id, last.id]
     sqlite_ledger.outbox.delivered(broken.id, START)
     assert [queued.id for queued in sqlite_ledger.outbox.due(START + DAY)] == [first.id, last.id]

@@ -8,8 +8,7 @@ from archiver.adapters.ledger.check_guards import digest
 from archiver.adapters.ledger.check_schema import FUNCTIONS, ON_SQLITE
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
 from archiver.adapters.ledger.tables import APPEND_ONLY, ROWS_STAY, metadata
-from archiver.adapters.ledger.upgrade import upgrade
-from tests.support.ledgers import ACTOR, START, LedgerPlace
+from tests.support.ledgers import ACTOR, LedgerPlace
 
 GUARDED = sorted((*APPEND_ONLY, *ROWS_STAY))
 
@@ -37,10 +36,9 @@ def test_the_functions_are_those_that_the_migrations_make(postgres_ledger: Ledge
 
 
 @pytest.fixture
-def postgres_ledger(postgres_place: LedgerPlace) -> LedgerPlace:
+def postgres_ledger(postgres_ledger_place: LedgerPlace) -> LedgerPlace:
     """A ledger on PostgreSQL, closed."""
-    upgrade(postgres_place.url, ACTOR, START)
-    return postgres_place
+    return postgres_ledger_place
 
 
 def test_every_trigger_that_is_gone_is_told(ledger: SqlLedger, ledger_place: LedgerPlace) -> None:

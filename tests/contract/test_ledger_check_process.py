@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -15,15 +16,16 @@ import pytest
 import sqlalchemy as sa
 
 from archiver.adapters.ledger.check import bounds
-from archiver.adapters.ledger.check_pass import check_part, put_together
+from archiver.adapters.ledger.check_claims import Claims
+from archiver.adapters.ledger.check_pass import check_part, last_reader, other_reader, put_together
+from archiver.adapters.ledger.check_reader import Part
 from archiver.adapters.ledger.check_spool import Spool
 from archiver.adapters.ledger.connection import connect, place_of
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.log_records import Problem
 from archiver.errors import LedgerError
 from tests.support.histories import fill
-from tests.support.ledgers import ACTOR, START, LedgerPlace
+from tests.support.ledgers import ACTOR, LedgerPlace
 
 LARGE = 10**6
 """So many events are always gone through in another process."""
@@ -50,7 +52,8 @@ def test_another_process_tells_the_same(ledger: SqlLedger, ledger_place: LedgerP
     ledger_place.forge("UPDATE files SET etag = 'forged'", "UPDATE verifications SET at = 'x'")
     rows, found = told(ledger, SMALL)
     assert len(found) > 50
-    assert told(ledger, LARGE) == (rows, found)
+    again, others = told(ledger, LARGE)
+    assert (again, sorted(others, key=str)) == (rows, sorted(found, key=str))
 
 
 @pytest.mark.parametrize("between", [[0], [1], [70], [140], [141], [500], [30, 60], [60, 61], [0, 141]])
@@ -72,18 +75,67 @@ def test_parts_that_are_put_together_tell_the_same(
         database = stack.enter_context(closing(connect(place_of(sqlite_place.url))))
         connection = stack.enter_context(database.snapshot())
         spools = [Spool(stack.enter_context(TemporaryFile())) for _ in range(len(between) + 1)]
+        last = last_reader(connection, found.append)
         for spool, start, end in zip(spools, [None, *between], [*between, None], strict=True):
-            reader = check_part(connection, (start, end), spool, found.append)
-        rows = put_together(reader, spools, found.append)
+            reader = last if end is None else other_reader(connection)
+            check_part(reader, [(start, end)], spool, found.append)
+        rows = put_together(last, spools, found.append)
     assert len(found) > 30
     expected_rows, expected = told(sqlite_ledger, SMALL)
     assert (rows, sorted(found, key=str)) == (expected_rows, sorted(expected, key=str))
 
 
-def test_parts_are_as_many_as_there_are_cores_for() -> None:
+def test_pieces_of_a_part_tell_the_same(sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace) -> None:
+    """As does an end that comes while a part is gone through: no piece is told twice, or never."""
+    fill(sqlite_ledger, 4, 140)
+    sqlite_place.forge(
+        "DELETE FROM verifications WHERE seq BETWEEN 35 AND 45",
+        "UPDATE custody_events SET kind = 'x' WHERE seq % 20 = 0",
+        "INSERT INTO log_keys SELECT 1 - seq, key, before, vouched FROM log_keys",
+    )
+    found: list[Problem] = []
+    with ExitStack() as stack:
+        database = stack.enter_context(closing(connect(place_of(sqlite_place.url))))
+        connection = stack.enter_context(database.snapshot())
+        shared, *files = (stack.enter_context(TemporaryFile()) for _ in range(3))
+        claims, other = Claims(shared.fileno()), other_reader(connection)
+        claims.share_out(0, 100)
+        taken: list[int] = []
+
+        def pieces() -> Iterator[Part]:
+            for start in range(0, 30, 10):
+                yield start or None, start + 10
+            claims.share_out(30, 100)
+            taken.append(claims.take_over())
+            yield from claims.pieces()
+
+        spools = [Spool(file) for file in files]
+        check_part(other, pieces(), spools[0], found.append)
+        last = last_reader(connection, found.append)
+        check_part(last, [(taken[0], None)], spools[1], found.append)
+        rows = put_together(last, spools, found.append)
+    assert taken == [65]
+    expected_rows, expected = told(sqlite_ledger, SMALL)
+    assert len(found) > 15
+    assert (rows, sorted(found, key=str)) == (expected_rows, sorted(expected, key=str))
+
+
+def test_what_is_left_is_shared_by_halves() -> None:
+    with TemporaryFile() as shared:
+        claims = Claims(shared.fileno())
+        claims.share_out(0, 20_000)
+        pieces = claims.pieces()
+        assert next(pieces) == (None, 5000)
+        assert claims.take_over() == 12_500
+        assert list(pieces) == [(5000, 10_000), (10_000, 12_500)]
+        assert claims.take_over() == 12_500
+        assert list(claims.pieces()) == []
+
+
+def test_processes_are_as_many_as_there_are_cores_for() -> None:
     assert bounds(100_000, 1) == []
-    assert bounds(100_000, 2) == [58_823]
-    assert bounds(100_000, 64) == [37_037, 74_074]
+    assert bounds(100_000, 2) == [(0, 100_000)]
+    assert bounds(100_001, 64) == [(0, 50_000), (50_000, 100_001)]
 
 
 def test_what_is_never_asked_for_ends(sqlite_ledger: SqlLedger) -> None:
@@ -146,7 +198,7 @@ def is_running(process: Path) -> bool:
         return False
 
 
-def test_nobody_sees_the_password(postgres_place: LedgerPlace, ledger_with_password: SqlLedger) -> None:
+def test_nobody_sees_the_password(postgres_ledger_place: LedgerPlace, ledger_with_password: SqlLedger) -> None:
     before = children()
     with ledger_with_password.log.check_rows(LARGE) as check:
         for child in children() - before:
@@ -156,8 +208,7 @@ def test_nobody_sees_the_password(postgres_place: LedgerPlace, ledger_with_passw
 
 
 @pytest.fixture
-def ledger_with_password(postgres_place: LedgerPlace) -> SqlLedger:
+def ledger_with_password(postgres_ledger_place: LedgerPlace) -> SqlLedger:
     """A ledger on PostgreSQL that is opened with a password; the server asks for none."""
-    upgrade(postgres_place.url, ACTOR, START)
-    url = sa.make_url(postgres_place.url).set(password="s3cret")
+    url = sa.make_url(postgres_ledger_place.url).set(password="s3cret")
     return open_ledger(url.render_as_string(hide_password=False), ACTOR)

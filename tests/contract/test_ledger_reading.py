@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import DeliverySeen
 from archiver.domain.due import next_audit, sample_range
 from archiver.domain.records import Selection, Totals
 from archiver.domain.verdict import Reason, Verdict
 from archiver.errors import LedgerError, UnknownEvidenceError
-from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item, told, verified
+from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item, make_ledger, told, verified
 
 
 def numbers(ledger: SqlLedger, oldest_due_first: bool = False, **conditions: object) -> list[int]:
@@ -45,7 +44,7 @@ def stocked(ledger: SqlLedger) -> SqlLedger:
 def sqlite_walks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlLedger]:
     """A SQLite ledger with item 1, for many examples in turn."""
     url = f"sqlite:///{tmp_path_factory.mktemp('walks')}/ledger.db"
-    upgrade(url, ACTOR, START)
+    make_ledger(LedgerPlace(url))
     opened = open_ledger(url, ACTOR)
     opened.journal.record([acquired(item(1))])
     yield opened

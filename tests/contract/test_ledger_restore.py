@@ -19,14 +19,13 @@ from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import open_ledger
 from archiver.adapters.ledger.restore import check_absent, restoring
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody_log import LedgerRebuilt
 from archiver.errors import BusyError, LedgerAlteredError, StoppedError, UsageError
 from archiver.log.tiles import checkpoint_path
 from archiver.render.progress import SilentProgress
 from archiver.work.rebuild import Rebuild, Rebuilt
 from tests.support.histories import fill
-from tests.support.ledgers import ACTOR, START, LedgerPlace, acquired, item
+from tests.support.ledgers import ACTOR, LedgerPlace, acquired, item, make_ledger
 from tests.support.made_log import MadeLog, make_log
 from tests.support.published import publish, rows_of, tables_that_differ, without_last_event
 
@@ -76,7 +75,7 @@ def filled(ledger_place: LedgerPlace, archive: Path) -> tuple[LedgerPlace, MadeL
 @pytest.fixture
 def small(sqlite_place: LedgerPlace, archive: Path) -> tuple[LedgerPlace, MadeLog]:
     """A SQLite ledger of a few events, published."""
-    upgrade(sqlite_place.url, ACTOR, START)
+    make_ledger(sqlite_place)
     with closing(open_ledger(sqlite_place.url, ACTOR)) as ledger:
         fill(ledger, 3, 300)
         return sqlite_place, publish(ledger, archive, 100)
@@ -102,7 +101,7 @@ def test_the_rebuilt_ledger_is_the_lost_one_row_for_row(filled, archive):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_any_history_comes_back(sqlite_place, archive, seed):
-    upgrade(sqlite_place.url, ACTOR, START)
+    make_ledger(sqlite_place)
     with closing(open_ledger(sqlite_place.url, ACTOR)) as ledger:
         fill(ledger, 100 + seed, 400, batch=7)
         log = publish(ledger, archive)
@@ -241,7 +240,7 @@ def test_entries_and_tiles_changed_together_do_not_lead_to_the_head(small, archi
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_an_altered_or_missing_body_is_refused_with_the_place(sqlite_place, archive, gone):
-    upgrade(sqlite_place.url, ACTOR, START)
+    make_ledger(sqlite_place)
     with closing(open_ledger(sqlite_place.url, ACTOR)) as ledger:
         ledger.journal.record([acquired(item(1, file_count=400))])
         log = publish(ledger, archive)
@@ -316,7 +315,7 @@ def test_older_heads_that_are_altered_are_told_and_left(small, archive):
 
 
 def test_evidence_and_folders_that_do_not_fit_are_told(sqlite_place, archive):
-    upgrade(sqlite_place.url, ACTOR, START)
+    make_ledger(sqlite_place)
     there, gone = item(1), item(2)
     with closing(open_ledger(sqlite_place.url, ACTOR)) as ledger:
         ledger.journal.record([acquired(there), acquired(gone)])

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import (
     DaemonStarted,
     DeliverySeen,
@@ -25,10 +24,10 @@ from archiver.domain.custody import (
     SourceRestored,
 )
 from archiver.domain.custody_reading import entry_of
-from archiver.domain.custody_upkeep import AlertRaised, AlertTold, DeliveryNoted, SourceSynced
+from archiver.domain.custody_upkeep import AlertRaised, AlertsRefused, AlertTold, DeliveryNoted, SourceSynced
 from archiver.domain.records import Alert, KnownDelivery
 from archiver.domain.verdict import Finding
-from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item, told, verified
+from tests.support.ledgers import ACTOR, DAY, START, LedgerPlace, acquired, item, make_ledger, told, verified
 
 ROWS = {
     "sources": "name",
@@ -98,12 +97,14 @@ def test_every_message_is_recorded_with_who_did_not_take_it(ledger: SqlLedger, l
     (queued,) = ledger.outbox.due(START)
     for hour in range(2):
         at = START + timedelta(hours=hour)
-        ledger.outbox.failed(queued.id, at, ["urls[1] json://host", "mailto://…"], at + timedelta(hours=1))
+        ledger.outbox.failed([queued.id], at, ["urls[1] json://host", "mailto://…"], at + timedelta(hours=1))
     ledger.outbox.delivered(queued.id, START + DAY)
     refused = ["urls[1] json://host", "mailto://…"]
+    assert bodies(ledger, AlertsRefused.kind) == [
+        {"at": "2026-01-01T00:00:00Z", "alerts": [2], "refused": refused, "next_try_at": "2026-01-01T01:00:00Z"},
+        {"at": "2026-01-01T01:00:00Z", "alerts": [2], "refused": refused, "next_try_at": "2026-01-01T02:00:00Z"},
+    ]
     assert bodies(ledger, AlertTold.kind) == [
-        {"at": "2026-01-01T00:00:00Z", "alert": 2, "refused": refused, "next_try_at": "2026-01-01T01:00:00Z"},
-        {"at": "2026-01-01T01:00:00Z", "alert": 2, "refused": refused, "next_try_at": "2026-01-01T02:00:00Z"},
         {"at": "2026-01-02T00:00:00Z", "alert": 2, "refused": [], "next_try_at": None},
     ]
     (row,) = ledger_place.query("SELECT created_at, attempts, next_try_at, refused, delivered_at FROM alerts")
@@ -122,11 +123,11 @@ def test_an_alert_that_is_not_there_any_more_keeps_no_other_back(
     ledger.journal.record([SourceRecovered(at=START, source="prod")], [Alert("a", "", ""), Alert("b", "", "")])
     first, second = ledger.outbox.due(START)
     ledger_place.forge(f"DELETE FROM alerts WHERE id = {first.id}")
-    ledger.outbox.failed(first.id, START, ["urls[0]"], START + DAY)
+    ledger.outbox.failed([first.id, second.id], START, ["urls[0]"], START + DAY)
     ledger.outbox.delivered(first.id, START)
     ledger.outbox.delivered(second.id, START)
     assert ledger.outbox.waiting().count == 0
-    assert [body["alert"] for body in bodies(ledger, AlertTold.kind)] == [first.id, first.id, second.id]
+    assert [body["alert"] for body in bodies(ledger, AlertTold.kind)] == [first.id, second.id]
 
 
 def history(chance: random.Random, length: int) -> list[Entry]:
@@ -168,7 +169,8 @@ def history(chance: random.Random, length: int) -> list[Entry]:
             again = chance.choice([None, at + DAY])
             refused = ("urls[0]",) if again else ()
             choices += [
-                AlertTold(at=at, alert=chance.choice([*alerts.values(), 0]), refused=refused, next_try_at=again)
+                AlertTold(at=at, alert=chance.choice([*alerts.values(), 0]), refused=refused, next_try_at=again),
+                AlertsRefused(at=at, alerts=(*alerts.values(), 0), refused=("urls[0]",), next_try_at=at + DAY),
             ]
         entry = chance.choice(choices)
         if isinstance(entry, AlertRaised):
@@ -184,8 +186,7 @@ def history(chance: random.Random, length: int) -> list[Entry]:
 
 
 def made_of(place: LedgerPlace, batches: Sequence[Sequence[Entry]]) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of a new ledger at *place* after *batches*."""
-    upgrade(place.url, ACTOR, START)
+    """The rows of the new ledger at *place* after *batches*."""
     ledger = open_ledger(place.url, ACTOR)
     for batch in batches:
         ledger.journal.record(batch)
@@ -197,23 +198,27 @@ def made_of(place: LedgerPlace, batches: Sequence[Sequence[Entry]]) -> dict[str,
 
 @pytest.mark.parametrize("seed", range(12))
 def test_rows_are_the_same_however_their_events_are_batched(
-    empty_place: LedgerPlace, tmp_path: Path, seed: int
+    ledger_place: LedgerPlace, tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
     entries = history(chance, 60)
-    one_by_one = made_of(empty_place, [[entry] for entry in entries])
+    one_by_one = made_of(ledger_place, [[entry] for entry in entries])
     assert all(one_by_one.values())
     cut = chance.randrange(len(entries))
     for number, batches in enumerate([[entries], [entries[:cut], entries[cut:]]]):
         other = LedgerPlace(f"sqlite:///{tmp_path}/{number}.db")
+        make_ledger(other)
         assert as_compared(made_of(other, batches)) == as_compared(one_by_one)
 
 
 def test_rows_made_anew_from_the_bodies_are_the_same(sqlite_place: LedgerPlace, tmp_path: Path) -> None:
+    make_ledger(sqlite_place)
     before = made_of(sqlite_place, [history(random.Random(99), 120)])
     bodies = [json.loads(body) for (body,) in sqlite_place.query("SELECT body FROM custody_events ORDER BY seq")]
     read = [entry_of(body)[0] for body in bodies[1:]]
-    assert made_of(LedgerPlace(f"sqlite:///{tmp_path}/again.db"), [read]) == before
+    again = LedgerPlace(f"sqlite:///{tmp_path}/again.db")
+    make_ledger(again)
+    assert made_of(again, [read]) == before
 
 
 def as_compared(found: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:

@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,20 @@ def test_a_full_disk_is_said_to_be_full_and_leaves_nothing_by_halves(
     assert tree(root) == {}
     getattr(LogFolder(root), write)(TILE, b"bytes" * 10)
     assert tree(root) == {f"log/{TILE}": b"bytes" * 10}
+
+
+def test_a_copy_is_kept_aside_outside_of_the_log(root: Path) -> None:
+    log = LogFolder(root)
+    log.put("vkeys", b"keys")
+    at = datetime(2026, 5, 3, tzinfo=UTC)
+    kept = log.keep_aside("vkeys", at)
+    assert (root / kept).read_bytes() == b"keys"
+    assert kept.startswith("set-aside/log/2026-05-03")
+    assert list(log.files()) == ["vkeys"]
+    assert log.keep_aside("vkeys", at) == kept, "again is harmless"
+    log.replace("vkeys", b"others")
+    with pytest.raises(StoreConflictError):
+        log.keep_aside("vkeys", at)
 
 
 def test_a_medium_that_fails_is_told(root: Path) -> None:

@@ -6,10 +6,14 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
+from archiver.cli.ledger_verify_text import LEDGER_LOST, LOG_LOST, NAMES_PROBLEMS, NOT_CONTINUED, RUNBOOK
+
 ROOT = Path(__file__).parents[2]
 _KIND = re.compile(
-    r"(?:event|tree|row|guard|schema|checkpoint|ledger|key|published|anchor)_"
-    r"(?:altered|missing|added|malformed|inconsistent|behind|replaced|unvouched|invalid|expired)|check_failed|unreadable"
+    r"(?:event|tree|row|guard|schema|checkpoint|ledger|head|key|published|anchor)_"
+    r"(?:altered|missing|added|malformed|inconsistent|behind|contradicted|ahead|replaced|unvouched|invalid|expired)|check_failed|unreadable"
 )
 
 
@@ -32,6 +36,24 @@ def explained() -> set[str]:
     table = text.partition("## What `ledger verify` calls it")[2].partition("\n## ")[0]
     first = [line.split("|")[1] for line in table.splitlines() if line.startswith("|")]
     return {kind for cell in first for kind in re.findall(r"`(\w+)`", cell)}
+
+
+def advised() -> set[str]:
+    """Those of the table in the runbook."""
+    text = (ROOT / "docs/runbook.md").read_text("utf-8")
+    table = text.partition(f"## {NAMES_PROBLEMS}")[2].partition("\n## ")[0]
+    first = [line.split("|")[1] for line in table.splitlines() if line.startswith("|")]
+    return {kind for cell in first for kind in re.findall(r"`(\w+)`", cell)}
+
+
+def test_for_every_kind_the_runbook_says_what_to_do() -> None:
+    assert advised() == told()
+
+
+@pytest.mark.parametrize("section", [NAMES_PROBLEMS, LEDGER_LOST, LOG_LOST, NOT_CONTINUED])
+def test_sections_that_the_command_names_are_in_the_runbook(section: str) -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / RUNBOOK).read_text("utf-8"), re.MULTILINE)
+    assert len([heading for heading in headings if heading.startswith(section)]) == 1
 
 
 def test_every_kind_is_explained_and_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
 from archiver.demo.deliveries import SigningKey
@@ -25,6 +26,25 @@ def test_a_command_and_status_say_what_was_not_delivered(home: Home, key: Signin
     text = home.run("status", status=0).stdout
     assert "1 NOT DELIVERED; the oldest of 20" in text
     assert "secret-word" not in synced.stderr + text
+
+
+def test_a_dead_address_costs_one_event_for_all_that_wait(home: Home, key: SigningKey) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"json://127.0.0.1:{closed.getsockname()[1]}/hook"
+        home.configure(home.folder_source(), notify={"urls": [address]})
+        for _ in range(5):
+            home.deliver(key)
+        home.run("sync", status=3)
+    assert home.run("status", "--json", status=0).json["alerts"]["undelivered"] == 5
+    assert home.kinds().count("alerts_refused") == 1
+    ((body,),) = home.ledger.query("SELECT body FROM custody_events WHERE kind = 'alerts_refused'")
+    assert len(json.loads(str(body))["alerts"]) == 5
+    home.ledger.forge("UPDATE alerts SET next_try_at = created_at")
+    home.write(home.folder_source(), notify={"urls": []})
+    home.run("sync")
+    assert home.run("status", "--json", status=0).json["alerts"]["undelivered"] == 0, "none is lost"
+    assert home.kinds().count("alert_told") == 5
 
 
 def test_status_says_that_all_is_delivered(home: Home) -> None:

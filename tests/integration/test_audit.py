@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import files_below
+from tests.support.cli import archived_home, files_below
 
 FIELDS = {
     "audited": int,
@@ -25,14 +26,19 @@ FIELDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory):
+    """A home whose archive holds one verified delivery of two results; and the delivery's folder there."""
+    made, (folder,) = archived_home(tmp_path_factory.mktemp("archived"), {"files": 2})
+    return made, folder
+
+
 @pytest.fixture
-def held(home, key):
-    """A home whose archive holds one verified delivery of two results; answers its folder there."""
-    home.configure(home.folder_source())
-    home.run("keys", "import", home.list_keys(key), status=0)
-    folder = home.deliver(key, files=2)
-    home.run("sync", status=0)
-    return home.archive / "prod" / folder.relative_to(home.tree)
+def held(home, archived):
+    """Makes *home* such a one; answers the folder."""
+    made, folder = archived
+    made.restore(home)
+    return folder
 
 
 def audit(home, *arguments, status):
@@ -278,6 +284,37 @@ def test_an_altered_ledger_is_found_and_never_repaired_from(home, held, forgery)
     assert answer["repaired"] == 0
     detail = next(check["detail"] for check in item["checks"] if check["id"] == "ledger")
     assert detail
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "UPDATE files SET sha256 = key_sha256 FROM evidence WHERE name = 'result_2.csv.gz'",
+        "UPDATE files SET path = replace(path, 'result_2', 'result_3')",
+        "UPDATE files SET size = 1",
+        "DELETE FROM files WHERE name = 'result_2.csv.gz'",
+        "UPDATE evidence SET path = 'elsewhere'",
+        'UPDATE custody_events SET body = replace(body, \'"path":"prod\', \'"path":"drop\')'
+        " WHERE kind = 'evidence_acquired'",
+    ],
+)
+def test_rows_that_contradict_their_event_do_not_make_the_archive_altered(home, held, forgery):
+    """The bytes are those that were acquired, as what was not changed of the ledger still says."""
+    home.ledger.forge(forgery)
+    (item,) = audit(home, status=1)["items"]
+    assert item["reasons"] == ["ledger_altered"]
+    assert item["findings"] == []
+    shown = home.run("show", item["id"], "--json", status=0).json
+    assert {file["standing"] for file in shown["files"]} == {"sign_file", "signed"}
+    assert shown["ledger_disagreements"]
+
+
+def test_a_row_changed_to_fit_altered_bytes_hides_nothing(home, held):
+    flip(held / RESULT)
+    new = hashlib.sha256((held / RESULT).read_bytes()).hexdigest()
+    home.ledger.forge(f"UPDATE files SET sha256 = '{new}' WHERE name = '{RESULT}'")
+    (item,) = audit(home, status=1)["items"]
+    assert {"ledger_altered", "archive_altered", "hash_mismatch"} <= set(item["reasons"])
 
 
 @pytest.mark.parametrize(

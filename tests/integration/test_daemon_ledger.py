@@ -24,7 +24,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def rounds(daemon: Daemon) -> list[int]:
     """The number of problems of each verification so far."""
-    return [line["problems"] for line in daemon.events("ledger verified")]
+    names = ("ledger verified: no problem found", "ledger verify found problems")
+    return [line["problems"] for name in names for line in daemon.events(name)]
 
 
 def told(site: Site) -> list[str]:

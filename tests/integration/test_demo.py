@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archiver.cli.output import started_as
-from tests.support.cli import ROOT, environment
+from tests.support.cli import ROOT, environment, run
 from tests.support.terminal import show
 
 
@@ -25,6 +25,10 @@ def test_it_shows_everything_on_a_terminal(tmp_path: Path) -> None:
         shown.lines
     )
     assert "1 key\n" in "\n".join(shown.lines)
+    counted = [line for line in shown.lines if "the ledger has" in line]
+    config = tmp_path / "demo" / "archiver.toml"
+    status = run("--config", config, "status", "--json", cwd=tmp_path, status=0).json
+    assert f"the ledger has {status['ledger']['size']} events, under a new head" in counted[0]
 
 
 @pytest.mark.parametrize("after", ["3. Harvesting", "6. Repairing"])

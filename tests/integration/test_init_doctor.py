@@ -177,7 +177,7 @@ def test_a_key_that_signed_and_is_lost_is_told_of_and_not_made_anew(home, key) -
     lost = home.run("status", "--json", status=0).json["ledger"]["key"]
     (home.root / "custody-key").unlink()
     for _ in range(2):
-        ran = home.run("ledger", "upgrade", status=0)
+        ran = home.run("ledger", "upgrade", status=3)
         assert lost in ran.stderr
         assert f"rotate-key --to {home.root}/custody-key --lost" in ran.stderr
         assert not (home.root / "custody-key").exists()
@@ -229,7 +229,7 @@ def test_doctor_says_how_to_mend(tmp_path: Path) -> None:
     assert status == 3
     for name, remedy in {
         "custody_key": "chmod 600",
-        "ledger": "archiver ledger upgrade",
+        "ledger": "archiver ledger rebuild",
         "archive": "archiver ledger upgrade",
         ("gone", "list"): "check the path",
     }.items():

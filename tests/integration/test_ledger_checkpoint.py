@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from archiver.adapters.ledger.database import SqlLedger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.custody_key import create
 from archiver.demo.deliveries import SigningKey
 from archiver.errors import ArchiverError, StoreFullError
@@ -33,7 +32,7 @@ from tests.support.checkpoints import (
 )
 from tests.support.cli import Home
 from tests.support.kms import KEY_ARN, KmsServer, refusal
-from tests.support.ledgers import ACTOR, START, LedgerPlace
+from tests.support.ledgers import LedgerPlace, make_ledger
 from tests.support.stores import FaultyDisk, Hook, run_to_its_death
 
 
@@ -217,7 +216,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a stand whose ledger has 250 events under a head, and 20 more, one of them long."""
     folder = tmp_path_factory.mktemp("grown")
     place = LedgerPlace(f"sqlite:///{folder}/ledger.db")
-    upgrade(place.url, ACTOR, START)
+    make_ledger(place)
     stand = make_stand(place.url, folder)
     ledger = stand.open()
     note_events(ledger, 250)

@@ -9,18 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from archiver.log.checkpoint import read_checkpoint
 from archiver.log.item_proof import decode
-from tests.support.cli import Home, run
+from tests.support.cli import Home, Snapshot, archived_home, run
+
+
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Two deliveries, archived; the ledger's head is signed."""
+    made, _folders = archived_home(tmp_path_factory.mktemp("archived"), {}, {})
+    return made
 
 
 @pytest.fixture
-def synced(home: Home, key) -> Home:
-    """Two deliveries, archived; the ledger's head is signed."""
-    home.configure(home.folder_source())
-    home.run("keys", "import", home.list_keys(key), status=0)
-    home.deliver(key)
-    home.deliver(key)
-    home.run("sync", status=0)
+def synced(home: Home, archived: Snapshot) -> Home:
+    """The same, one's own."""
+    archived.restore(home)
     return home
 
 
@@ -110,6 +114,39 @@ def test_another_key_does_not_vouch_for_it(synced, tmp_path):
     another = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
     said = checked(tmp_path, out, "--vkey", another, status=1).stdout
     assert "no key that was given signed it" in said
+
+
+def test_a_head_that_the_reader_kept_is_held_against_the_file(synced, tmp_path):
+    kept = tmp_path / "kept"
+    kept.write_bytes((synced.archive / "log/checkpoint").read_bytes())
+    size = read_checkpoint(kept.read_bytes())[0].size
+    item, grown, newer = tmp_path / "item.json", tmp_path / "grown.json", tmp_path / "newer.json"
+    synced.run("ledger", "prove", first_id(synced), "--out", item, status=0)
+    synced.run("audit", "--all", status=0)
+    synced.run("ledger", "prove", "--consistency", size, "--out", grown, status=0)
+    synced.run("ledger", "prove", first_id(synced), "--out", newer, status=0)
+    by = ("--vkey", vkey(synced), "--head", kept)
+    for file in (item, grown):
+        answer = checked(tmp_path, file, *by, "--json", status=0).json
+        assert answer["heads_held"] == [{"place": str(kept), "size": size, "holds": True}]
+    away = checked(tmp_path, newer, "--vkey", vkey(synced), "--expect", f"{size - 1}:{'0' * 64}", status=3).stdout
+    assert f"archiver ledger prove --consistency {size - 1}" in away
+    other = checked(tmp_path, grown, "--vkey", vkey(synced), "--expect", f"{size}:{'0' * 64}", status=1).stdout
+    assert other.startswith("DOES NOT HOLD")
+    assert "another root" in other
+
+
+def test_a_key_that_was_followed_by_another_is_told_from_a_strangers(synced, tmp_path):
+    older, out = vkey(synced), tmp_path / "proof.json"
+    synced.run("ledger", "rotate-key", "--to", synced.root / "second-key", status=0)
+    synced.write(synced.folder_source(), custody={"signing_key": str(synced.root / "second-key")})
+    synced.run("audit", "--all", status=0)
+    synced.run("ledger", "prove", first_id(synced), "--out", out, status=0)
+    newest = vkey(synced).splitlines()[-1]
+    said = checked(tmp_path, out, "--vkey", older, status=1).stdout
+    assert "the key given is an older one of the log" in said
+    assert newest in said
+    checked(tmp_path, out, "--vkey", newest, status=0)
 
 
 def test_what_is_no_proof_or_key_is_a_usage_error(synced, tmp_path):

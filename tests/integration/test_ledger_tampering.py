@@ -63,7 +63,7 @@ class World:
         return Rewriter(self.home.ledger, self.log, self.forger())
 
     def verify(self, *arguments: str, status: int = 1) -> dict[str, Any]:
-        return self.home.run("ledger", "verify", "--json", *arguments, status=status).json
+        return self.home.run_here("ledger", "verify", "--json", *arguments, status=status).json
 
     def problems(self, status: int = 1) -> list[tuple[str, int | None, str | None]]:
         """(kind, seq, table) of each problem."""
@@ -215,7 +215,8 @@ def test_a_human_reads_kind_place_and_what(world: World) -> None:
     line = next(line for line in ran.stdout.splitlines() if line.startswith("row_altered"))
     assert "files" in line
     assert "sha256" in line
-    assert "problems: " in ran.stdout.splitlines()[-2]
+    assert "problems: " in ran.stdout.splitlines()[-3]
+    assert "docs/runbook.md" in ran.stdout.splitlines()[-1]
 
 
 def test_triggers_that_are_gone_are_told(world: World) -> None:
@@ -356,6 +357,9 @@ def test_a_replaced_public_key_is_found(world: World) -> None:
     assert world.problems() == [("key_replaced", None, "vkeys")]
     overwrite(world.log / "vkeys", right.encode() + f"{MemorySigner(9).key}\n".encode())
     assert world.problems() == [("key_replaced", None, "vkeys")]
+    overwrite(world.log / "vkeys", right.encode() + b"junk\n")
+    (problem,) = world.verify()["problems"]
+    assert "line 2 of the published verifier keys is 'junk', which is no verifier key" in problem["detail"]
     (world.log / "vkeys").unlink()
     assert world.problems() == [("published_missing", None, "vkeys")]
     for other in (

@@ -9,19 +9,23 @@ import pytest
 
 from archiver.log.item_proof import decode
 from archiver.log.note import format_note, parse_key, parse_note, signature_line
-from tests.support.cli import Home
+from tests.support.cli import Home, Snapshot, archived_home
 from tests.support.log_stand import MemorySigner
 
 STRANGER = "NOT the configured key"
 
 
-@pytest.fixture
-def synced(home: Home, key) -> Home:
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """A delivery, archived; the ledger's head is signed."""
-    home.configure(home.folder_source())
-    home.run("keys", "import", home.list_keys(key), status=0)
-    home.deliver(key)
-    home.run("sync", status=0)
+    made, _folders = archived_home(tmp_path_factory.mktemp("archived"), {})
+    return made
+
+
+@pytest.fixture
+def synced(home: Home, archived: Snapshot) -> Home:
+    """The same, one's own."""
+    archived.restore(home)
     return home
 
 

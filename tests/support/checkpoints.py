@@ -14,7 +14,6 @@ from archiver.adapters.files.durable import Disk
 from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.custody_key import FileSigner, create
 from archiver.domain.custody import DaemonStarted
 from archiver.domain.custody_upkeep import SourceSynced
@@ -25,7 +24,7 @@ from archiver.log.note import parse_key, signed_by
 from archiver.log.tiles import WIDTH, checkpoint_path, entries_of, entries_path, nodes_of, tile_path, tiles
 from archiver.log.tree import Frontier, Node, completed, leaf_hash, root_of
 from archiver.work.checkpoint import Checkpoints
-from tests.support.ledgers import ACTOR, START
+from tests.support.ledgers import ACTOR, START, LedgerPlace, make_ledger
 from tests.support.stores import FaultyDisk, Hook, kill_at
 
 ORIGIN = "archive.example/custody"
@@ -88,9 +87,9 @@ def make_stand(url: str, folder: Path) -> Stand:
 
 def stand_with_a_head(folder: Path) -> Stand:
     """A stand over a new SQLite ledger below *folder*, with a head of three leaves."""
-    url = f"sqlite:///{folder}/ledger/ledger.db"
-    upgrade(url, ACTOR, START)
-    made = make_stand(url, folder / "place")
+    place = LedgerPlace(f"sqlite:///{folder}/ledger/ledger.db")
+    make_ledger(place)
+    made = make_stand(place.url, folder / "place")
     ledger = made.open()
     made.checkpoints(ledger).make()
     ledger.close()
@@ -219,6 +218,16 @@ def rotate_job(folder: Path, new: Path, at: int) -> None:
     """The same with a change of keys."""
     stand = stand_in(folder)
     counted(stand, kill_at(at)).rotate(stand.signer(new), lost=False)
+
+
+def accept_job(folder: Path, at: int) -> None:
+    """The decision to go on without the head signed last, killed before step *at*."""
+    stand, disk = stand_in(folder), FaultyDisk(kill_at(at))
+    ledger, inside = stand.open(), Counted(stand.last_head, disk, "set_aside")
+    parts: Any = SimpleNamespace(log=ledger.log, journal=Counted(ledger.journal, disk, "record"), locks=ledger.locks)
+    memories: Any = [inside]
+    jobs = Checkpoints(parts, stand.log, stand.signer(), ORIGIN, stand.clock, memories=memories)
+    jobs.accept_earlier("killed on the way")
 
 
 def stand_in(folder: Path) -> Stand:

@@ -14,6 +14,7 @@ the work much less. What is about starting and ending (signals, kills, stdin) us
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import multiprocessing
@@ -22,16 +23,20 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest.mock import patch
 
 import pytest
 
+from archiver.cli import main
 from archiver.demo.deliveries import SigningKey, make_signing_key, sample_delivery
 from tests.support.aws import AwsStand
 from tests.support.ledgers import LedgerPlace
@@ -44,23 +49,8 @@ TIMEOUT = 60
 ABOUT_THE_LOG = ("log_key_adopted", "checkpoint_begun", "checkpoint_anchored")
 """Custody events that serve the log alone."""
 
-_PRELOADED = (
-    "alembic.command",
-    "archiver.adapters.aws.cloudtrail",
-    "archiver.adapters.aws.s3_source",
-    "archiver.adapters.ledger.upgrade",
-    "archiver.cli.main",
-    "archiver.key_files",
-    "archiver.logs",
-    "archiver.provision",
-    "archiver.wiring_ledger",
-    "archiver.wiring_verify",
-    "psycopg",
-    "tests.support.checkpoints",
-    "tests.support.cli",
-)
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(list(_PRELOADED))
+_forks.set_forkserver_preload(["tests.support.preloaded"])
 
 Source = Mapping[str, object]
 """One ``[[sources]]`` of a configuration."""
@@ -103,7 +93,6 @@ def environment(**more: str) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "PYTHONDONTWRITEBYTECODE": "1",
         **more,
     }
 
@@ -161,9 +150,7 @@ def _main(arguments: Sequence[str], environ: Mapping[str, str], cwd: Path, out: 
     sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8", write_through=False)  # noqa: SIM115
     sys.stderr = io.TextIOWrapper(open(2, "wb", closefd=False), "utf-8", write_through=True)  # noqa: SIM115
     sys.argv = ["archiver", *arguments]
-    from archiver.cli.main import main
-
-    main()
+    main.main()
 
 
 @dataclass
@@ -217,13 +204,35 @@ class Home:
         self.config.write_text("\n".join(parts), "utf-8")
 
     def configure(self, *sources: Source, **sections: Mapping[str, object]) -> None:
-        """Writes the configuration and makes what it names and is missing."""
+        """Writes the configuration and makes what it names and is missing.
+
+        Where all of that is to lie in :attr:`root` and nothing does yet, it is a copy of what was made so before.
+        """
         self.write(*sources, **sections)
-        self.run("ledger", "upgrade", status=0)
+        told = [name for name in self.environ if name.startswith("ARCHIVER_")]
+        there = {path.name for path in self.root.iterdir()}
+        if sections or self.ledger_url or told or there & {path.name for path in _made().iterdir()}:
+            self.run("ledger", "upgrade", status=0)
+        else:
+            shutil.copytree(_made(), self.root, symlinks=True, dirs_exist_ok=True)
 
     def run(self, *arguments: object, status: int | None = None) -> Ran:
         """``archiver`` with *arguments*, on this configuration."""
         return run(*arguments, cwd=self.root, status=status, environ=self.environ)
+
+    def run_here(self, *arguments: object, status: int) -> Ran:
+        """The same in this process: a third of the time, where hundreds of runs are asked what they answer."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, self.environ, clear=True),
+            chdir(self.root),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            ended = main.run([*map(str, arguments)])
+        ran = Ran(tuple(map(str, arguments)), ended, out.getvalue(), err.getvalue())
+        assert ran.status == status, str(ran)
+        return ran
 
     def fork(self, *arguments: object) -> Forked:
         """The same, left running."""
@@ -269,6 +278,46 @@ class Home:
     def alerts(self) -> list[str]:
         """The titles of all alerts ever queued, in their order."""
         return [str(title) for (title,) in self.ledger.query("SELECT title FROM alerts ORDER BY id")]
+
+
+@lru_cache
+def _made() -> Path:
+    """A folder with what ``ledger upgrade`` makes where there is a configuration and no more."""
+    folder = tempfile.TemporaryDirectory(prefix="archiver-made-")
+    atexit.register(folder.cleanup)
+    home = Home(Path(folder.name))
+    home.write()
+    home.run("ledger", "upgrade", status=0)
+    home.config.unlink()
+    return home.root
+
+
+class Snapshot:
+    """*home* as it is now, for many tests: each has it where it was made, for its events name paths."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._kept = home.root.with_name(f"{home.root.name}-kept")
+        shutil.copytree(home.root, self._kept, symlinks=True)
+
+    def restore(self, home: Home) -> None:
+        """Makes *home* what the other one was: none but one test at a time may use it."""
+        shutil.rmtree(self._home.root, ignore_errors=True)
+        shutil.copytree(self._kept, self._home.root, symlinks=True)
+        home.root = self._home.root
+        home.environ = dict(self._home.environ)
+        home.rng.setstate(self._home.rng.getstate())
+
+
+def archived_home(folder: Path, *deliveries: Mapping[str, Any]) -> tuple[Snapshot, list[Path]]:
+    """A home below *folder* with *deliveries* (as :meth:`Home.deliver` takes them) archived; their folders there."""
+    home = Home(folder / "home")
+    home.root.mkdir()
+    home.configure(home.folder_source())
+    home.run("keys", "import", home.list_keys(signing_key()), status=0)
+    folders = [home.deliver(signing_key(), **more) for more in deliveries]
+    home.run("sync", status=0)
+    return Snapshot(home), [home.archive / "prod" / one.relative_to(home.tree) for one in folders]
 
 
 @lru_cache

@@ -32,8 +32,14 @@ from archiver.domain.custody import (
     SourceRecovered,
     SourceRestored,
 )
-from archiver.domain.custody_log import CheckpointAnchored, CheckpointBegun, LedgerRebuilt, LogKeyAdopted
-from archiver.domain.custody_upkeep import AlertRaised, AlertTold, DeliveryNoted, SourceSynced
+from archiver.domain.custody_log import (
+    CheckpointAnchored,
+    CheckpointBegun,
+    EarlierHeadAccepted,
+    LedgerRebuilt,
+    LogKeyAdopted,
+)
+from archiver.domain.custody_upkeep import AlertRaised, AlertsRefused, AlertTold, DeliveryNoted, SourceSynced
 from archiver.domain.evidence import Evidence, EvidenceFile, FileRole, Origin, evidence_id
 from archiver.domain.keys import KeyProvenance, PublicKey
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, judgement
@@ -56,6 +62,7 @@ HOSTILE = (
 )
 """Parts of names that are written otherwise somewhere: in a column, in JSON, in SQL."""
 
+_LOST = ("lost_size", "lost_root")
 _SOURCES = ("prod", "audit-account", "Büro\x01")
 _CHECKS = (
     ("sign_file", "well-formed, lists {} files"),
@@ -252,7 +259,11 @@ class _Teller:
             return None
         refused = ("mailto://keeper@example.com",) if self._chance(0.5) else ()
         again = self.now + timedelta(minutes=5) if refused else None
-        return AlertTold(at=self.now, alert=self.rng.choice(self.alerts), refused=refused, next_try_at=again)
+        alert = self.rng.choice(self.alerts)
+        if again and self.seq % 2:
+            several = tuple(dict.fromkeys((alert, self.alerts[0])))
+            return AlertsRefused(at=self.now, alerts=several, refused=refused, next_try_at=again)
+        return AlertTold(at=self.now, alert=alert, refused=refused, next_try_at=again)
 
     # ------------------------------------------------------------------------------ the program and its log
 
@@ -295,7 +306,12 @@ class _Teller:
         )
 
     def rebuilt(self) -> Entry:
-        return LedgerRebuilt(at=self.now, size=self.seq, root=self._hex(64))
+        """Or what may follow, by turns."""
+        root = self._hex(64)
+        if self.seq % 2:
+            return LedgerRebuilt(at=self.now, size=self.seq, root=root)
+        lost = {"lost_size": self.seq + 9, "lost_root": root} if self.seq % 4 else dict.fromkeys(_LOST)
+        return EarlierHeadAccepted(at=self.now, **lost, size=self.seq, root=root, reason_sha256=root)
 
     # ------------------------------------------------------------------------------ parts
 

@@ -13,9 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from archiver.adapters.files.log_folder import LogFolder
 from archiver.adapters.files.store import FolderStore
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
-from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import Entry
-from archiver.domain.custody_log import CheckpointAnchored, CheckpointBegun, LedgerRebuilt, LogKeyAdopted
+from archiver.domain.custody_log import (
+    CheckpointAnchored,
+    CheckpointBegun,
+    EarlierHeadAccepted,
+    LedgerRebuilt,
+    LogKeyAdopted,
+)
 from archiver.domain.log_records import Problem, StoredCheckpoint
 from archiver.log.note import ed25519_key
 from archiver.log.tiles import index_path
@@ -25,10 +30,10 @@ from archiver.work.checkpoint import Checkpoints
 from archiver.work.log_verify import LogVerifier
 from archiver.work.log_verify_report import LogReport
 from tests.support.histories import Mix, history
-from tests.support.ledgers import ACTOR, START, LedgerPlace
+from tests.support.ledgers import ACTOR, START, LedgerPlace, make_ledger
 
 ORIGIN = "example.com/custody"
-_OF_THE_LOG = (LogKeyAdopted, CheckpointBegun, CheckpointAnchored, LedgerRebuilt)
+_OF_THE_LOG = (LogKeyAdopted, CheckpointBegun, CheckpointAnchored, EarlierHeadAccepted, LedgerRebuilt)
 
 
 class MemorySigner:
@@ -72,7 +77,7 @@ class LogStand:
 
     def make(self) -> LogStand:
         """An empty ledger and archive."""
-        upgrade(self.place.url, ACTOR, START)
+        make_ledger(self.place)
         FolderStore.create(self.archive)
         return self
 

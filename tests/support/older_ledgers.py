@@ -25,9 +25,9 @@ from archiver.adapters.ledger.tables import (
     sources,
     verifications,
 )
-from archiver.adapters.ledger.upgrade import migrations_folder, upgrade
+from archiver.adapters.ledger.upgrade import migrations_folder
 from archiver.domain.custody import Entry, LedgerMigrated
-from tests.support.ledgers import ACTOR, START, LedgerPlace
+from tests.support.ledgers import ACTOR, START, LedgerPlace, make_ledger
 
 _AS_THEN = (
     custody_events,
@@ -51,7 +51,7 @@ def make_0001(
     *entries*: only kinds that there were. *scratch*: an empty folder. *without*: events that were removed.
     """
     url = f"sqlite:///{scratch}/of-today.db"
-    upgrade(url, ACTOR, START)
+    make_ledger(LedgerPlace(url))
     today = connect(place_of(url))
     SqlLedger(today, ACTOR).journal.record(entries)
     with today.read() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,7 +105,7 @@ class _Ledger:
     """The ledger of one item, as far as a dossier asks: the real ones have their own suite."""
 
     def __init__(self, item: Evidence, events: list[CustodyEvent], *disagreements: str) -> None:
-        self.evidence = self.keys = self
+        self.evidence = self.keys = self.log = self
         self._item, self._events, self._disagreements = item, events, disagreements
 
     def get(self, _id: str) -> EvidenceRecord:
@@ -112,6 +113,10 @@ class _Ledger:
 
     def events(self, _id: str) -> list[CustodyEvent]:
         return self._events
+
+    def hashes(self, nodes: Collection[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """None of these events is a leaf of anything."""
+        return dict.fromkeys(nodes, b"")
 
     def disagreements(self, _id: str) -> tuple[str, ...]:
         return self._disagreements

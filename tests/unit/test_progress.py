@@ -77,3 +77,17 @@ def test_it_is_away_while_something_else_is_printed_and_comes_back() -> None:
     os.close(ours)
     assert shown.lines == ["an answer", "another", ""]
     assert shown.raw.rindex("next") > shown.raw.index("an answer")
+
+
+def test_a_total_is_shown_with_the_part_that_is_done() -> None:
+    ours, theirs = open_terminal()
+    with os.fdopen(theirs, "w") as stream:
+        progress = progress_on(stream)
+        assert isinstance(progress, TerminalProgress)
+        progress.begin("ledger verify", 4096)
+        for _ in range(3):
+            progress.item("", 256)
+        progress.stop()
+    shown = Shown(0, read_all(ours))
+    os.close(ours)
+    assert "768 of 4,096 (18 %)" in shown.raw

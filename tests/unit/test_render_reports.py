@@ -91,6 +91,7 @@ LOG = LogState(
     root="e" * 64,
     head=StoredCheckpoint(7, NOTE),
     head_at=NOW,
+    head_root="d" * 64,
 )
 
 
@@ -182,7 +183,9 @@ def test_a_log_without_a_head_or_with_an_unreadable_tree_says_so() -> None:
         "ledger_keys": [],
         "size": 3,
         "root": None,
+        "last_verified": None,
         "checkpoint": None,
+        "check_later": None,
     }
 
 
@@ -217,13 +220,16 @@ def test_json_holds_the_logs_keys_and_newest_head() -> None:
         ],
         "size": 9,
         "root": "e" * 64,
+        "last_verified": None,
         "checkpoint": {
             "size": 7,
+            "root": "d" * 64,
             "at": "2026-01-10T12:00:00Z",
             "note": NOTE,
             "verified": True,
             "trouble": None,
         },
+        "check_later": f"archiver ledger verify --expect 7:{'d' * 64}",
     }
 
 

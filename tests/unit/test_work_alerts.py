@@ -22,6 +22,7 @@ class Queue:
             for number in range(count)
         }
         self.next_try = dict.fromkeys(self.waiting, NOW)
+        self.rounds = 0
 
     def due(self, now):
         return [self.waiting[number] for number in sorted(self.waiting) if self.next_try[number] <= now][:100]
@@ -29,12 +30,15 @@ class Queue:
     def delivered(self, alert_id, at):
         del self.waiting[alert_id]
 
-    def failed(self, alert_id, at, refused, next_try_at):
+    def failed(self, alert_ids, at, refused, next_try_at):
         assert refused
+        assert alert_ids
         assert next_try_at > at >= NOW
-        before = self.waiting[alert_id]
-        self.waiting[alert_id] = replace(before, attempts=before.attempts + 1, refused=tuple(refused))
-        self.next_try[alert_id] = next_try_at
+        self.rounds += 1
+        for alert_id in alert_ids:
+            before = self.waiting[alert_id]
+            self.waiting[alert_id] = replace(before, attempts=before.attempts + 1, refused=tuple(refused))
+            self.next_try[alert_id] = next_try_at
 
 
 class Post:
@@ -91,6 +95,24 @@ def test_tries_come_ever_later_up_to_an_hour():
         deliver(queue, Post(["x"]), lambda: NOW)
         waits.append((queue.next_try[0] - NOW).total_seconds())
     assert waits == [30, 60, 120, 960, 3600, 3600]
+
+
+def test_a_dead_address_costs_an_entry_a_round_and_not_one_an_alert():
+    queue, now = Queue(80), NOW + timedelta(minutes=7)
+    end = now + timedelta(days=2)
+    while now < end:
+        deliver(queue, Post(["dead"]), lambda now=now: now)
+        now += timedelta(seconds=30)
+    assert queue.rounds <= 7 + 48, "ever later, and then at each full hour"
+    assert len({alert.attempts for alert in queue.waiting.values()}) == 1
+    late = NOW + timedelta(days=2, hours=1)
+    queue.waiting[99] = QueuedAlert(99, Alert("c99", "title 99", "text 99"), late, 0)
+    queue.next_try[99] = late
+    before = queue.rounds
+    deliver(queue, Post(["dead"]), lambda: late)
+    assert queue.rounds == before + 1, "a new one joins the others"
+    assert {queue.next_try[number] for number in queue.waiting} == {late + timedelta(hours=1)}
+    assert deliver(queue, Post(), lambda: late + timedelta(hours=1)) == (81, 0), "none is lost"
 
 
 def test_only_what_is_new_is_told():

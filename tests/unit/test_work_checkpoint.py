@@ -15,6 +15,7 @@ from archiver.errors import LogForkedError, SigningError, StoppedError
 from archiver.log.checkpoint import read_checkpoint
 from archiver.log.note import parse_key, parse_note, signed_by
 from archiver.work.checkpoint import Checkpoints
+from archiver.work.checkpoint_republish import Republished
 from tests.support.checkpoints import (
     ORIGIN,
     Stand,
@@ -367,7 +368,7 @@ def test_a_published_head_that_was_altered_or_taken_away_is_noticed(small: Stand
         with pytest.raises(LogForkedError, match=told):
             small.checkpoints(small_ledger).make()
     path.unlink()
-    with pytest.raises(LogForkedError, match="has no leaves, and the ledger's 5") as caught:
+    with pytest.raises(LogForkedError, match="no head is published, and the ledger's newest has 5 leaves") as caught:
         small.checkpoints(small_ledger).make()
     assert "--republish" in caught.value.remedy
     path.write_bytes(second)
@@ -384,7 +385,7 @@ def test_a_head_that_vanished_everywhere_was_announced(small: Stand, small_ledge
     (small.archive / "log/checkpoints/005").unlink()
     with pytest.raises(LogForkedError, match="event 4 announced a head of 5 leaves"):
         small.checkpoints(small_ledger).make()
-    assert small.checkpoints(small_ledger).republish() is not None
+    assert small.checkpoints(small_ledger).republish().made is not None
     assert (small.archive / "log/checkpoints/005").read_text() == made.note
     assert next(small_ledger.log.checkpoints(after=4)) == made
 
@@ -429,11 +430,13 @@ def test_a_folder_that_was_lost_is_published_anew(stand: Stand, ledger: SqlLedge
         sizes.append(made.size)
     whole = {path: stand.log.read(path) for path in stand.files}
     shutil.rmtree(stand.archive / "log")
-    with pytest.raises(LogForkedError, match="no leaves"):
+    with pytest.raises(LogForkedError, match="no head is published"):
         stand.checkpoints(ledger).make()
     assert ledger.log.size() > sizes[-1], "the alert is on record"
-    made = stand.checkpoints(ledger).republish()
+    done = stand.checkpoints(ledger).republish()
+    made = done.made
     assert made is not None, "for the alert"
+    assert (done.restored, done.differing) == (len(set(stand.files) & set(whole)), ())
     assert [head.size for head in check_published(stand.archive, [stand.vkey()], ledger)] == [*sizes, made.size]
     for path in set(stand.files) & set(whole) - {"checkpoint"}:
         assert stand.log.read(path) == whole[path]
@@ -455,8 +458,10 @@ def test_an_older_copy_of_the_folder_is_brought_up_to_date(
 def test_what_differs_is_not_published_over(small: Stand, small_ledger: SqlLedger) -> None:
     tile = next(path for path in small.files if path.startswith("tile/0/"))
     replaced(small.archive / "log" / tile, b"forged")
-    with pytest.raises(LogForkedError, match=tile):
-        small.checkpoints(small_ledger).republish()
+    done = small.checkpoints(small_ledger).republish()
+    assert ([one.path for one in done.differing], done.restored, done.made) == ([tile], 0, None)
+    assert small.log.read(tile) == b"forged"
+    assert alerts(small_ledger)
     forge(small, "DELETE FROM checkpoints")
     with pytest.raises(LogForkedError, match="the ledger's none"):
         small.checkpoints(small_ledger).republish()
@@ -464,7 +469,7 @@ def test_what_differs_is_not_published_over(small: Stand, small_ledger: SqlLedge
 
 def test_a_whole_log_is_republished_without_a_change(small: Stand, small_ledger: SqlLedger) -> None:
     before = {path: small.log.read(path) for path in small.files}
-    assert small.checkpoints(small_ledger).republish() is None
+    assert small.checkpoints(small_ledger).republish() == Republished(0, ())
     assert {path: small.log.read(path) for path in small.files} == before
 
 
@@ -473,7 +478,7 @@ def test_cosignatures_on_the_published_head_are_left_alone(small: Stand, small_l
     cosigned = path.read_bytes() + "— witness.example/w AAAAAAAA\n".encode()
     replaced(path, cosigned)
     assert small.checkpoints(small_ledger).make() is None
-    assert small.checkpoints(small_ledger).republish() is None
+    assert small.checkpoints(small_ledger).republish() == Republished(0, ())
     assert path.read_bytes() == cosigned
     note_one(small_ledger)
     assert small.checkpoints(small_ledger).make() is not None

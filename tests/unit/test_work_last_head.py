@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,9 @@ from archiver.adapters.ledger.upgrade import upgrade
 from archiver.errors import LogForkedError, SigningError
 from archiver.log.leaf import leaf_of
 from archiver.log.tree import Frontier, leaf_hash
-from tests.support.checkpoints import Stand, note_events, note_one, stand_with_a_head
+from tests.support.checkpoints import Stand, accept_job, make_stand, note_events, note_one, stand_with_a_head
 from tests.support.ledgers import ACTOR, START, LedgerPlace
+from tests.support.stores import run_to_its_death
 
 
 @pytest.fixture
@@ -101,6 +103,33 @@ def _rewrite(stand: Stand, seq: int, old: str, new: str) -> None:
     for number, body in place.query("SELECT seq, body FROM custody_events ORDER BY seq"):
         hashes = b"".join(tree.append(leaf_hash(leaf_of(body.encode("utf-8"))))).hex()
         place.forge(f"UPDATE merkle_nodes SET hashes = x'{hashes}' WHERE seq = {number}")
+
+
+def test_a_decision_killed_before_any_step_is_taken_again(tmp_path: Path) -> None:
+    """Nothing is signed without it, and nothing of the lost head goes."""
+    killed = []
+    for at in itertools.count(1):
+        folder = tmp_path / str(at)
+        upgrade(f"sqlite:///{folder}/ledger.db", ACTOR, START)
+        stand = make_stand(f"sqlite:///{folder}/ledger.db", folder)
+        stand.last_head.remember("no head")
+        killed.append(run_to_its_death(accept_job, folder, at))
+        ledger = stand.open()
+        told = len(list(ledger.log.of_kind("earlier_head_accepted")))
+        kept = [path for path in folder.glob("last-head.set-aside-*") if path.suffix != ".reason"]
+        assert (stand.last_head.last() is None) == bool(kept), at
+        assert told >= len(kept), "recorded before it is set aside"
+        if not kept:
+            with pytest.raises(LogForkedError, match="no checkpoint"):
+                stand.checkpoints(ledger).make()
+            stand.checkpoints(ledger).accept_earlier("again")
+            kept = [path for path in folder.glob("last-head.set-aside-*") if path.suffix != ".reason"]
+        assert [path.read_text() for path in kept] == ["no head"], at
+        assert stand.checkpoints(ledger).make() is not None
+        ledger.close()
+        if not killed[-1]:
+            break
+    assert killed == [True, True, True, True, False]
 
 
 def test_where_it_cannot_be_kept_or_read_nothing_is_signed(stand: Stand, ledger: SqlLedger) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +15,9 @@ from archiver.adapters.files.single_file import REMEDY, check_writable, is_empty
 from archiver.adapters.files.trouble import medium_error, writing
 from archiver.adapters.files.walk import NOT_THERE, open_regular, segments
 from archiver.domain.limits import CHUNK_BYTES, LOG_FILE_BYTES
-from archiver.domain.paths import LOG_FOLDER
+from archiver.domain.paths import LOG_FOLDER, SET_ASIDE_FOLDER
 from archiver.domain.text import printable
+from archiver.domain.times import format_time
 from archiver.errors import MediumError, StoreError
 
 _DEEPEST: Final = 8
@@ -87,6 +89,14 @@ class LogFolder:
     def replace(self, path: str, data: bytes) -> None:
         check_writable(self._tree)
         put_over(self._tree, _below(path), data)
+
+    def keep_aside(self, path: str, at: datetime) -> str:
+        check_writable(self._tree)
+        data = self.read(path)
+        kept = f"{SET_ASIDE_FOLDER}/{_below(path).replace(LOG_FOLDER, f'{LOG_FOLDER}/{format_time(at)}', 1)}"
+        if data is not None:
+            put_once(self._tree, kept, data)
+        return kept
 
     def remove(self, path: str) -> None:
         check_writable(self._tree)

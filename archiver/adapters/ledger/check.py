@@ -1,11 +1,12 @@
-"""Holding every row of the ledger against its custody events: here, or for a large ledger in processes of their own.
+"""Holding every row of the ledger against its custody events: here, or for a large ledger in other processes too.
 
-Each process goes through a part of the events. The last one puts together what they say: it is handed the others'
-files, and a pipe from each that says whether it came to its end.
+Each process goes through a part of the events. The others begin at once; this one has the tree to look at first, then
+takes over a part of what is left, and at last puts together what all of them say.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -13,9 +14,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, Final
+from typing import IO, Any, Final, NamedTuple
 
-from archiver.adapters.ledger.check_pass import check_all
+from archiver.adapters.ledger.check_claims import Claims
+from archiver.adapters.ledger.check_pass import check_all, check_part, last_reader, put_together, spooled
+from archiver.adapters.ledger.check_spool import Spool
 from archiver.adapters.ledger.connection import Database
 from archiver.domain.log_records import Problem
 from archiver.errors import LedgerError
@@ -24,9 +27,8 @@ from archiver.log_ports import RowCheck, Tell
 _SMALL: Final = 30_000
 """Events that are gone through here in less time than a process takes to start."""
 
-_MOST_PARTS: Final = 3
-_SHARE_OF_LAST: Final = 0.7
-"""Of what another part gets: the last one has what is to be put together besides."""
+_MOST_OTHERS: Final = 2
+"""Processes besides this one: with more, what is put together in one takes as long as the rest."""
 
 _BOOT: Final = (
     "import json, sys; given = json.loads(sys.stdin.readline()); sys.path[:] = given.pop('path');"
@@ -39,21 +41,33 @@ _SECONDS_TO_END: Final = 10
 _Process = subprocess.Popen[bytes]
 
 
+class _Other(NamedTuple):
+    """Another process. ``claims``: what it goes through; ``spool``: what it says of that, once it has ended."""
+
+    process: _Process
+    claims: Claims
+    spool: IO[bytes]
+
+
 @contextmanager
 def check_rows(database: Database, size: int) -> Iterator[RowCheck]:
     """See ``log_ports.CustodyLog``. Whatever is left running ends on leaving."""
-    if size < _SMALL or not sys.executable:
+    parts = bounds(size, len(os.sched_getaffinity(0)))
+    if size < _SMALL or not parts or not sys.executable:
         yield _Here(database)
         return
-    processes: list[_Process] = []
-    try:
+    with ExitStack() as stack:
         try:
-            _start_all(database, bounds(size, len(os.sched_getaffinity(0))), processes)
+            others = [stack.enter_context(_other(database, start, end)) for start, end in parts]
         except OSError as error:
             raise LedgerError(f"the check of the ledger's rows cannot be started: {error.strerror}") from error
-        yield _There(processes)
-    finally:
-        _end(processes)
+        yield _Beside(database, others)
+
+
+def bounds(size: int, cores: int) -> list[tuple[int, int]]:
+    """What of *size* events the other processes begin with, as many as *cores* keep busy beside this one."""
+    others = min(_MOST_OTHERS, cores - 1)
+    return [(size * part // others, size * (part + 1) // others) for part in range(others)]
 
 
 class _Here:
@@ -68,56 +82,63 @@ class _Here:
             return check_all(connection, tell)
 
 
-class _There:
-    """``log_ports.RowCheck`` in processes of their own, which have begun already."""
+class _Beside:
+    """``log_ports.RowCheck`` beside processes that have begun already."""
 
-    def __init__(self, processes: Sequence[_Process]) -> None:
-        self._processes = processes
+    def __init__(self, database: Database, others: Sequence[_Other]) -> None:
+        self._database = database
+        self._others = others
 
     def finish(self, tell: Tell) -> int:
-        """See ``log_ports.RowCheck``. What went wrong first is what the others stumbled over."""
-        ends = [self._told_by(process, tell) for process in self._processes]
-        for process, end in zip(self._processes, ends, strict=True):
-            if "error" in end:
-                raise LedgerError(end["error"], end["remedy"])
-            if "rows" not in end:
-                raise LedgerError(f"the check of the ledger's rows ended early, with status {process.wait()}")
-        return int(ends[-1]["rows"])
-
-    def _told_by(self, process: _Process, tell: Tell) -> dict[str, Any]:
-        last: dict[str, Any] = {}
-        for line in process.stdout or ():
-            last = json.loads(line)
-            if "kind" in last:
-                tell(Problem(**last))
-        return last
+        """See ``log_ports.RowCheck``. The last of the others leaves this process what it would come to last."""
+        with self._database.snapshot() as connection, _without_search(), spooled() as spool:
+            reader = last_reader(connection, tell)
+            start = self._others[-1].claims.take_over()
+            check_part(reader, [(start, None)], spool, tell)
+            ends = [_told_by(other.process, tell) for other in self._others]
+            for other, end in zip(self._others, ends, strict=True):
+                if "error" in end:
+                    raise LedgerError(end["error"], end["remedy"])
+                if "ended" not in end:
+                    status = other.process.wait()
+                    raise LedgerError(f"the check of the ledger's rows ended early, with status {status}")
+            return put_together(reader, [*(Spool(other.spool) for other in self._others), spool], tell)
 
 
-def bounds(size: int, cores: int) -> list[int]:
-    """Where one part of *size* events ends and the next begins; as many parts as *cores* keep busy."""
-    parts = min(_MOST_PARTS, cores)
-    share = size / (parts - 1 + _SHARE_OF_LAST)
-    return [int(share * part) for part in range(1, parts)]
+@contextmanager
+def _without_search() -> Iterator[None]:
+    """Nothing here goes in circles, and looking for what does takes a tenth of the time."""
+    searched = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searched:
+            gc.enable()
 
 
-def _start_all(database: Database, between: Sequence[int], processes: list[_Process]) -> None:
-    """Starts a process a part, each of which is added to *processes* as it starts."""
-    url = database.place.url.render_as_string(hide_password=False)
-    with ExitStack() as stack:
-        spools, ends = [], []
-        for start, end in zip((None, *between), between, strict=False):
-            spool = stack.enter_context(tempfile.TemporaryFile()).fileno()
-            done, ending = os.pipe()
-            stack.callback(os.close, done)
-            spools.append(spool)
-            ends.append(done)
-            try:
-                part = {"part": (start, end), "spools": [spool], "ends": [ending]}
-                processes.append(_start({"url": url, **part}, (spool, ending)))
-            finally:
-                os.close(ending)
-        part = {"part": (between[-1] if between else None, None), "spools": spools, "ends": ends}
-        processes.append(_start({"url": url, **part}, (*spools, *ends)))
+def _told_by(process: _Process, tell: Tell) -> dict[str, Any]:
+    last: dict[str, Any] = {}
+    for line in process.stdout or ():
+        last = json.loads(line)
+        if "kind" in last:
+            tell(Problem(**last))
+    return last
+
+
+@contextmanager
+def _other(database: Database, start: int, end: int) -> Iterator[_Other]:
+    """A process that goes through the events from *start* up to *end*; what is left of it ends on leaving."""
+    with tempfile.TemporaryFile() as shared, tempfile.TemporaryFile() as spool:
+        claims = Claims(shared.fileno())
+        claims.share_out(start, end)
+        url = database.place.url.render_as_string(hide_password=False)
+        handed = {"claims": shared.fileno(), "spool": spool.fileno()}
+        process = _start({"url": url, **handed}, list(handed.values()))
+        try:
+            yield _Other(process, claims, spool)
+        finally:
+            _end(process)
 
 
 def _start(given: dict[str, Any], handed: Sequence[int]) -> _Process:
@@ -136,16 +157,14 @@ def _start(given: dict[str, Any], handed: Sequence[int]) -> _Process:
     return process
 
 
-def _end(processes: Sequence[_Process]) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        for pipe in (process.stdin, process.stdout):
-            with suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
-        try:
-            process.wait(_SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def _end(process: _Process) -> None:
+    process.terminate()
+    for pipe in (process.stdin, process.stdout):
+        with suppress(OSError):
+            if pipe is not None:
+                pipe.close()
+    try:
+        process.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

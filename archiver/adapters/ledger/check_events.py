@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import chain
 from typing import Any, Final
@@ -58,12 +58,18 @@ def _usual() -> tuple[_Match, _Match]:
 class _Numbered:
     """The rows of a table with one row an event of some kind, beside the events. ``head``: the next one."""
 
-    def __init__(self, reader: Reader, table: sa.Table, part: Part, tell: Tell) -> None:
+    def __init__(self, reader: Reader, table: sa.Table, tell: Tell) -> None:
+        self._reader = reader
         self._table = table
         self._tell = tell
         self._absent = reader.is_broken(table)
-        self._indexes = IndexCheck(reader, table, part, tell)
-        self.rest = chain.from_iterable(self._indexes.watch(reader.numbered(table, *part)))
+        self._indexes = IndexCheck(reader, table, tell)
+        self.rest: Iterator[Row] = iter(())
+        self.head = _END
+
+    def begin(self, part: Part) -> None:
+        """Goes to the rows of *part*."""
+        self.rest = chain.from_iterable(self._indexes.watch(self._reader.numbered(self._table, *part)))
         self.head = next(self.rest, _END)
 
     def hold(self, expected: Row) -> None:
@@ -78,6 +84,10 @@ class _Numbered:
             self._tell(altered(self._table, expected, self.head, seq))
         self.head = next(self.rest, _END)
 
+    def end(self) -> None:
+        """Tells the rows that are left of the part."""
+        self._pass(None)
+
     def _pass(self, seq: int | None) -> None:
         """Tells the rows before number *seq*, or all that are left: no event asked for them."""
         while self.head is not _END and (
@@ -86,18 +96,16 @@ class _Numbered:
             self._tell(added(self._table, self.head))
             self.head = next(self.rest, _END)
 
-    def finish(self) -> None:
-        """Tells the rows that are left, and what the table's indexes say otherwise."""
-        self._pass(None)
-        self._indexes.finish()
+    def finish(self, part: Part) -> None:
+        """Tells what the table's indexes say otherwise, of *part*: all parts that were gone through."""
+        self._indexes.finish(part)
 
 
 class EventCheck:
-    """The pass over the events of *part*. What they say of items, keys and the daily round is left in *spool*."""
+    """The pass over events. What they say of items, keys and the daily round is left in *spool*."""
 
-    def __init__(self, reader: Reader, part: Part, spool: Spool, tell: Tell) -> None:
+    def __init__(self, reader: Reader, spool: Spool, tell: Tell) -> None:
         self._reader = reader
-        self._part = part
         self._spool = spool
         self._tell = tell
         self._usual_audit, self._usual_acquisition = _usual()
@@ -107,16 +115,35 @@ class EventCheck:
         self._repeats = Repeats(self._moments, self._states)
         self._looked = Looked()
         self._items = ItemCheck(reader, self._looked, tell)
-        self._verifications, self._provenance, self._log_keys, self._anchors = (
-            _Numbered(reader, table, part, tell) for table in (verifications, key_provenance, log_keys, anchors)
+        self._indexes = IndexCheck(reader, custody_events, tell)
+        self._numbered = self._verifications, self._provenance, self._log_keys, self._anchors = (
+            _Numbered(reader, verifications, tell),
+            _Numbered(reader, key_provenance, tell),
+            _Numbered(reader, log_keys, tell),
+            _Numbered(reader, anchors, tell),
         )
 
-    def run(self) -> None:
-        """Tells every disagreement."""
-        start, end = self._part
-        part = (start or 0, end)
-        indexes = IndexCheck(self._reader, custody_events, part, self._tell)
-        for row in chain.from_iterable(indexes.watch(self._reader.numbered(custody_events, *part))):
+    def run(self, pieces: Iterable[Part]) -> None:
+        """Tells every disagreement of the events of *pieces*, each of which begins where the one before ends."""
+        done: list[Part] = []
+        for piece in pieces:
+            self._go_through(piece)
+            done[1:] = [piece]
+        if done:
+            start, end = done[0][0], done[-1][1]
+            self._indexes.finish((start or 0, end))
+            for rows in self._numbered:
+                rows.finish((start, end))
+        self._items.flush()
+        self._states.flush()
+        self._looked.rows = self._reader.rows
+        self._spool.end(self._looked)
+
+    def _go_through(self, part: Part) -> None:
+        for rows in self._numbered:
+            rows.begin(part)
+        start, end = part
+        for row in chain.from_iterable(self._indexes.watch(self._reader.numbered(custody_events, start or 0, end))):
             kind, body = row[2], row[4]
             if type(body) is str:
                 if kind == EvidenceVerified.kind:
@@ -125,13 +152,8 @@ class EventCheck:
                 elif kind == EvidenceAcquired.kind and self._is_acquired(row):
                     continue
             self._exactly(row)
-        indexes.finish()
-        for rows in (self._verifications, self._provenance, self._log_keys, self._anchors):
-            rows.finish()
-        self._items.flush()
-        self._states.flush()
-        self._looked.rows = self._reader.rows
-        self._spool.end(self._looked)
+        for rows in self._numbered:
+            rows.end()
 
     # -------------------------------------------------------------------------- the quick way: too strict at worst
 

@@ -14,7 +14,7 @@ from archiver.adapters.ledger.tables import custody_events
 from archiver.domain.custody import Entry, EvidenceAcquired, EvidenceVerified, KeyHarvested, to_json
 from archiver.domain.custody_log import CheckpointAnchored, LogKeyAdopted
 from archiver.domain.custody_reading import entry_of
-from archiver.domain.custody_upkeep import AlertTold, DeliveryNoted, SourceSynced
+from archiver.domain.custody_upkeep import AlertsRefused, AlertTold, DeliveryNoted, SourceSynced
 from archiver.domain.log_records import Problem
 from archiver.domain.text import printable
 from archiver.log_ports import Tell
@@ -66,6 +66,8 @@ def _numbers(entry: Entry) -> list[int]:
             return [entry.full_objects or 0]
         case AlertTold():
             return [entry.alert]
+        case AlertsRefused():
+            return list(entry.alerts)
     return []
 
 

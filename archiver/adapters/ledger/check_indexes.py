@@ -26,12 +26,11 @@ _MOST_TOLD: Final = 1000
 
 
 class IndexCheck:
-    """The indexes of *table* over one column and its number, as far as *part* goes. On SQLite alone."""
+    """The indexes of *table* over one column and its number. On SQLite alone."""
 
-    def __init__(self, reader: Reader, table: sa.Table, part: Part, tell: Tell) -> None:
+    def __init__(self, reader: Reader, table: sa.Table, tell: Tell) -> None:
         self._reader = reader
         self._table = table
-        self._part = part
         self._tell = tell
         columns = [column.name for column in table.columns]
         named = {str(index.name): columns.index(index.columns[0].name) for index in table.indexes}
@@ -45,25 +44,25 @@ class IndexCheck:
                 self._sums[name] += sum([hash(f"{row[0]} {row[at]}") for row in page])
             yield page
 
-    def finish(self) -> None:
-        """Tells what each index has otherwise than the table."""
+    def finish(self, part: Part) -> None:
+        """Tells what each index has otherwise than the table, of whose *part* all rows were watched."""
         for name, at in self._columns.items():
             try:
-                self._hold(name, list(self._table.columns)[at].name)
+                self._hold(name, list(self._table.columns)[at].name, part)
             except DBAPIError as error:
                 if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:
                     raise
                 # an index that is gone or another is a matter of the schema
 
-    def _hold(self, name: str, column: str) -> None:
-        if self._sum_of(name, column) == self._sums[name]:
+    def _hold(self, name: str, column: str, part: Part) -> None:
+        if self._sum_of(name, column, part) == self._sums[name]:
             return
-        differences = self._reader.differences(self._table, name, column, self._part)
+        differences = self._reader.differences(self._table, name, column, part)
         for seq, said in islice(differences, _MOST_TOLD):
             detail = f"{self._table.name} {printable(repr(seq), 40)}: the index {name} {said}"
             number = seq if isinstance(seq, int) else None
             self._tell(Problem("row_altered", detail, number, self._table.name))
 
-    def _sum_of(self, name: str, column: str) -> int:
-        pages = self._reader.entries(self._table, name, column, self._part)
+    def _sum_of(self, name: str, column: str, part: Part) -> int:
+        pages = self._reader.entries(self._table, name, column, part)
         return sum([hash(f"{seq} {value}") for page in pages for seq, value in page])

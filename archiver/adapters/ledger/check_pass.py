@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy.engine import Connection
@@ -44,28 +45,52 @@ _OF_ITEMS: Final = (evidence, files, evidence_state, deliveries)
 _OWN_CHECK: Final = (*_OF_ITEMS, keys, key_provenance, sources, alerts, log_keys, anchors)
 """Tables whose indexes SQLite's own check holds against them; it would take too long for those of all events."""
 
+_PROBED: Final = (custody_events, verifications, *_OWN_CHECK)
+
 
 def check_all(connection: Connection, tell: Tell) -> int:
     """Holds every row of every table against the custody events; answers how many rows were looked at.
 
     *connection* must see one moment throughout. Raises SQLAlchemyError where the database fails.
     """
-    with tempfile.SpooledTemporaryFile(max_size=_KEPT_BYTES) as file:
-        spool = Spool(file)
-        reader = check_part(connection, (None, None), spool, tell)
+    with spooled() as spool:
+        reader = last_reader(connection, tell)
+        check_part(reader, [(None, None)], spool, tell)
         return put_together(reader, [spool], tell)
 
 
-def check_part(connection: Connection, part: Part, spool: Spool, tell: Tell) -> Reader:
-    """The first half of the pass: the events of *part*, and rows that follow from one event each."""
+@contextmanager
+def spooled() -> Iterator[Spool]:
+    """Room for what a part says that is put together in the same process."""
+    with tempfile.SpooledTemporaryFile(max_size=_KEPT_BYTES) as file:
+        yield Spool(file)
+
+
+def last_reader(connection: Connection, tell: Tell) -> Reader:
+    """For the part that ends last, which tells of tables and indexes as such, too."""
     reader = Reader(connection)
-    reader.probe((custody_events, verifications, *_OWN_CHECK), tell if part[1] is None else _ignore)
+    reader.probe(_PROBED, tell)
+    if not reader.is_broken(custody_events):
+        for table in _OWN_CHECK:
+            for said in reader.own_check(table):
+                tell(Problem("row_altered", f"table {table.name}: {said}", table=table.name))
+    return reader
+
+
+def other_reader(connection: Connection) -> Reader:
+    """For a part that ends before the last does."""
+    reader = Reader(connection)
+    reader.probe(_PROBED, _ignore)
+    return reader
+
+
+def check_part(reader: Reader, pieces: Iterable[Part], spool: Spool, tell: Tell) -> None:
+    """The first half of the pass: the events of *pieces*, one after the other, and rows that follow from one each."""
     if reader.is_broken(custody_events):
         spool.end(Looked())
-        return reader
+        return
     with reader.quick():
-        EventCheck(reader, part, spool, tell).run()
-    return reader
+        EventCheck(reader, spool, tell).run(pieces)
 
 
 def put_together(reader: Reader, spools: Sequence[Spool], tell: Tell) -> int:
@@ -75,9 +100,6 @@ def put_together(reader: Reader, spools: Sequence[Spool], tell: Tell) -> int:
     """
     if reader.is_broken(custody_events):
         return 0
-    for table in _OWN_CHECK:
-        for said in reader.own_check(table):
-            tell(Problem("row_altered", f"table {table.name}: {said}", table=table.name))
     before = reader.rows
     with scratch() as gathered, reader.quick():
         looked = _gather(reader, gathered, spools)

@@ -19,24 +19,26 @@ _TEXTS_HELD: Final = 4096
 
 _TIMES: Final = re.compile(STORED_TIME + TIME, re.ASCII).fullmatch
 
-
-_CHECKS: Final = 4
-"""Where a row has its checks, counted from ``occasion``."""
+_COLUMNS: Final = 9
+"""Of ``verifications``."""
 
 
 class Judgement(NamedTuple):
-    """What was found of an item.
-
-    ``middle``: of the body, from its checks to when it is due; ``ending``: from there on. ``said``: the row from its
-    ``occasion`` on, which has the checks. Then what the state says.
+    """What was found of an item: of the body what stands between its time and its ID's judgement (``named``), from
+    the checks to when it is due (``middle``), and from there on (``ending``); the row's columns from ``occasion`` on;
+    and ``bits``, the findings for the state.
     """
 
+    named: str
     middle: str
     ending: str
-    said: Row
+    occasion: Any
     verdict: str
     reasons: str
-    findings: int
+    findings: Any
+    checks: str
+    key: Any
+    bits: int
 
 
 class Repeats:
@@ -56,22 +58,34 @@ class Repeats:
         """
         seq, at, _, item, body = event
         known = self._held.get(item)
-        if known is None or type(at) is not str:
+        if known is None or type(at) is not str or len(row) != _COLUMNS:
             return False
-        middle, ending, said, verdict, reasons, findings = known
+        named, middle, ending, occasion, verdict, reasons, findings, checks, key, bits = known
+        if row != (seq, item, at, occasion, verdict, reasons, findings, checks, key):
+            return False
         when = at if at[19:] != ".000000Z" else at[:19] + "Z"
-        beginning = f'{self._beginning}{when}","id":"{item}","judgement":{{"checks":{said[_CHECKS]}{middle}'
-        if not body.startswith(beginning) or not body.endswith(ending) or row != (seq, item, at, *said):
+        # piece by piece: to put them together first takes longer than to compare them
+        place = len(self._beginning)
+        if not (body.startswith(self._beginning) and body.startswith(when, place)):
             return False
-        due = body[len(beginning) : -len(ending)]
+        place += len(when)
+        if not body.startswith(named, place):
+            return False
+        place += len(named)
+        if not body.startswith(checks, place):
+            return False
+        place += len(checks)
+        if not (body.startswith(middle, place) and body.endswith(ending)):
+            return False
+        due = body[place + len(middle) : -len(ending)]
         if _TIMES(at + due) is None or at[:13] not in self._hours or due[:13] not in self._hours:
             return False
         if len(due) == 20:
             due = f"{due[:19]}.000000Z"
-        self._states.judged(item, (seq, verdict, reasons, at, due, findings))
+        self._states.judged(item, (seq, verdict, reasons, at, due, bits))
         return True
 
-    def learn(self, found: re.Match[str], item: str, row: Row, findings: int) -> None:
+    def learn(self, found: re.Match[str], item: str, row: Row, bits: int) -> None:
         """Takes what was read of *item*: *found*, whose groups begin with time, item and checks and end with when it
         is due and the occasion, and *row*, which says the same.
         """
@@ -82,7 +96,11 @@ class Repeats:
             self._held.clear()
         if len(self._texts) >= _TEXTS_HELD:
             self._texts.clear()
-        said = tuple([self._texts.setdefault(value, value) if isinstance(value, str) else value for value in row[3:]])
-        verdict, reasons = said[1], said[2]
-        middle, ending = body[found.end(3) : found.start(due)], body[found.end(due) :]
-        self._held[item] = Judgement(middle, self._texts.setdefault(ending, ending), said, verdict, reasons, findings)
+        occasion, verdict, reasons, findings, checks, key = map(self._once, row[3:])
+        named, middle = body[found.end(1) : found.start(3)], body[found.end(3) : found.start(due)]
+        ending = self._once(body[found.end(due) :])
+        self._held[item] = Judgement(named, middle, ending, occasion, verdict, reasons, findings, checks, key, bits)
+
+    def _once(self, value: Any) -> Any:
+        """*value*: texts that many judgements share are held once."""
+        return self._texts.setdefault(value, value) if isinstance(value, str) else value

@@ -109,6 +109,11 @@ class Scratch:
         """(last judging event, item) of items that events tell of, and none acquired."""
         yield from self._raw.execute("SELECT judged, id FROM items WHERE acquired IS NULL")
 
+    def in_order(self, table: sa.Table) -> Iterator[Row]:
+        """The rows that *table* should have, by its primary key."""
+        columns, order = ", ".join(table.columns.keys()), ", ".join(table.primary_key.columns.keys())
+        yield from self._raw.execute(f"SELECT {columns} FROM {table.name} ORDER BY {order}")  # noqa: S608
+
     def expected(
         self, table: sa.Table, keys_wanted: Sequence[Sequence[Any]]
     ) -> Iterator[tuple[int | None, Row, bool]]:

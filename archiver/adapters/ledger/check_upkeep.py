@@ -25,13 +25,13 @@ from archiver.domain.custody import (
     SourceRestored,
 )
 from archiver.domain.custody_reading import entry_of
-from archiver.domain.custody_upkeep import AlertRaised, AlertTold, DeliveryNoted, SourceSynced
+from archiver.domain.custody_upkeep import AlertRaised, AlertsRefused, AlertTold, DeliveryNoted, SourceSynced
 
 _AT_ONCE: Final = 1000
 
 _OF_A_PREFIX: Final = (DeliverySeen, DeliveryVanished, DeliveryNoted)
 _OF_THE_SOURCE: Final = (SourceObserved, SourceRestored)
-_OTHERS: Final = (SourceFailed, SourceRecovered, SourceSynced, AlertRaised, AlertTold)
+_OTHERS: Final = (SourceFailed, SourceRecovered, SourceSynced, AlertRaised, AlertTold, AlertsRefused)
 
 CONCERNED: Final = (*_OF_A_PREFIX, *_OF_THE_SOURCE, *_OTHERS)
 """Entries that these tables follow from, besides acquisitions."""

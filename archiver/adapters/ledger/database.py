@@ -17,7 +17,7 @@ from archiver.adapters.ledger.outbox import SqlOutbox
 from archiver.adapters.ledger.tables import SCHEMA_REVISION
 from archiver.domain.custody import Actor
 from archiver.domain.text import printable
-from archiver.errors import SchemaError
+from archiver.errors import NoLedgerError, SchemaError
 from archiver.ports import Locks
 
 _REMEDY = "run `archiver ledger upgrade`"
@@ -45,12 +45,12 @@ class SqlLedger:
 def open_ledger(url: str, actor: Actor) -> SqlLedger:
     """The ledger at *url*, in whose name *actor* writes.
 
-    Raises SettingsError for a *url* that names neither a SQLite file nor a PostgreSQL database, SchemaError
-    where there is no ledger or one of another version, LedgerError where it cannot be reached.
+    Raises SettingsError for a *url* that names neither a SQLite file nor a PostgreSQL database, NoLedgerError
+    where there is none, SchemaError for one of another version, LedgerError where it cannot be reached.
     """
     place = place_of(url)
     if place.file is not None and not place.file.exists():
-        raise SchemaError(f"there is no ledger at {place.shown}", _REMEDY)
+        raise NoLedgerError(f"there is no ledger at {place.shown}", _REMEDY)
     database = connect(place)
     try:
         with database.read() as connection:
@@ -79,7 +79,7 @@ def check_revision(place: Place, found: str | None) -> None:
     if found == SCHEMA_REVISION:
         return
     if found is None:
-        raise SchemaError(f"there is no ledger in {place.shown}", _REMEDY)
+        raise NoLedgerError(f"there is no ledger in {place.shown}", _REMEDY)
     shown = printable(found, 40)
     if found.isdecimal() and found < SCHEMA_REVISION:
         raise SchemaError(

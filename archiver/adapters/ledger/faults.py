@@ -12,13 +12,17 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from archiver.domain.text import printable
 from archiver.errors import LedgerError
 
+_DAMAGED = (
+    "keep the file: move it aside with its -wal and -shm, then put a backup in its place that is newer than the last"
+    " checkpoint, or make the ledger anew: archiver ledger rebuild (docs/runbook.md: The ledger is lost or damaged)"
+)
 _SQLITE = {
     sqlite3.SQLITE_FULL: ("no room left on the disk", "make room on its disk; what was recorded before stands"),
     sqlite3.SQLITE_BUSY: ("another process has kept it locked for 30 s", "see what else is using it, and try again"),
     sqlite3.SQLITE_READONLY: ("it cannot be written", "check its owner and mode, and those of its folder"),
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check its owner and mode, and those of its folder"),
-    sqlite3.SQLITE_NOTADB: ("it is no SQLite database", "check the ledger's url"),
-    sqlite3.SQLITE_CORRUPT: ("the file is damaged", "restore it from a backup"),
+    sqlite3.SQLITE_NOTADB: ("it is no SQLite database, or its beginning is damaged", _DAMAGED),
+    sqlite3.SQLITE_CORRUPT: ("the file is damaged", _DAMAGED),
     sqlite3.SQLITE_IOERR: ("its disk gave an error", "check the disk"),
 }
 _POSTGRESQL = {

@@ -17,7 +17,7 @@ from archiver.adapters.ledger.statements import chunks
 from archiver.adapters.ledger.stored import stored_text
 from archiver.adapters.ledger.tables import alerts as alerts_table
 from archiver.adapters.ledger.tables import evidence, key_provenance
-from archiver.adapters.ledger.tree_rows import load_frontier, size_of
+from archiver.adapters.ledger.tree_rows import load_frontier, next_number
 from archiver.domain.custody import Actor, Entry, EvidenceAcquired, KeyHarvested
 from archiver.domain.custody_upkeep import AlertRaised
 from archiver.domain.records import Alert
@@ -60,7 +60,7 @@ def append(connection: Connection, entries: Sequence[Entry], bodies: Sequence[st
     provenances = _provenances(connection, entries)
     once: set[tuple[str | None, ...]] = {*provenances, *_acquired_already(connection, entries)}
     once |= _raised_already(connection, entries)
-    frontier = load_frontier(connection, size_of(connection))
+    frontier = load_frontier(connection, next_number(connection))
     projection = Projection(connection, frontier, {str(provenance[0]) for provenance in provenances})
     projection.load(entries)
     for entry, text in zip(entries, bodies, strict=True):

@@ -18,7 +18,7 @@ from archiver.adapters.ledger.tables import anchors, checkpoints, custody_events
 from archiver.adapters.ledger.tree_rows import size_of, stored_hashes
 from archiver.domain.log_records import AdoptedKey, Anchor, LogEntry, Problem, StoredCheckpoint
 from archiver.errors import LedgerError, RowUnreadableError
-from archiver.log_ports import RowCheck
+from archiver.log_ports import LogPage, RowCheck, Unread
 
 Value = TypeVar("Value")
 
@@ -62,19 +62,25 @@ class SqlLog:
 
     def entries(self, start: int, end: int) -> Iterator[LogEntry]:
         """See ``log_ports.CustodyLog``."""
+        for bodies, hashes in self.pages(start, end):
+            for body, row in zip(bodies, hashes, strict=True):
+                yield LogEntry(start, body, row)
+                start += 1
+
+    def pages(self, start: int, end: int) -> Iterator[LogPage]:
+        """See ``log_ports.CustodyLog``."""
         count = _MOST_ENTRIES // 8
         while start < end:
             stop = min(start + count, end)
-            bodies, hashes = self._within(start, stop)
-            longest = max((len(body) for _, body in bodies if body), default=0)
-            if len(bodies) == len(hashes) == stop - start:  # numbers are unique, so each is there
-                for (seq, body), (_, row) in zip(bodies, hashes, strict=True):
-                    yield LogEntry(seq, body, row)
+            events, rows = self._within(start, stop)
+            if len(events) == len(rows) == stop - start:  # numbers are unique, so each is there
+                bodies, hashes = [body for _, body in events], [row for _, row in rows]
             else:
-                of_events, of_rows = dict(bodies), dict(hashes)
-                for seq in range(start, stop):
-                    yield LogEntry(seq, of_events.get(seq), of_rows.get(seq))
+                of_events, of_rows = dict(events), dict(rows)
+                bodies, hashes = ([of.get(seq) for seq in range(start, stop)] for of in (of_events, of_rows))
+            yield bodies, hashes
             start = stop
+            longest = max(map(len, filter(None, bodies)), default=0)
             count = max(1, min(_MOST_ENTRIES, 2 * count, _PAGE_BYTES // (longest + 1)))
 
     def _within(self, start: int, stop: int) -> tuple[Sequence[Any], Sequence[Any]]:
@@ -112,13 +118,7 @@ class SqlLog:
     def checkpoints(self, after: int = -1) -> Iterator[StoredCheckpoint]:
         """See ``log_ports.CustodyLog``."""
         for row in self._pages(sa.select(checkpoints), checkpoints.c.size, after):
-            try:
-                checkpoint = _told("checkpoints", "size", row, _checkpoint_of)
-            except LedgerError as error:
-                size = row["size"]
-                number = size if isinstance(size, int) else None
-                raise RowUnreadableError(str(error), error.remedy, number) from error
-            yield checkpoint
+            yield _told("checkpoints", "size", row, _checkpoint_of)
 
     def latest_checkpoint(self) -> StoredCheckpoint | None:
         """See ``log_ports.CustodyLog``."""
@@ -141,13 +141,18 @@ class SqlLog:
             if not found:
                 put(connection, checkpoints, [row])
 
-    def anchors(self, size: int | None = None) -> Iterator[Anchor]:
+    def anchors(self, size: int | None = None, unread: Unread = lambda _error: None) -> Iterator[Anchor]:
         """See ``log_ports.CustodyLog``."""
         statement = sa.select(anchors)
         if size is not None:
             statement = statement.where(anchors.c.size == size)
         for row in self._pages(statement, anchors.c.seq):
-            yield _told("anchors", "seq", row, _anchor_of)
+            try:
+                anchor = _told("anchors", "seq", row, _anchor_of)
+            except RowUnreadableError as error:
+                unread(error)
+                continue
+            yield anchor
 
     def guards(self) -> Sequence[Problem]:
         """See ``log_ports.CustodyLog``."""

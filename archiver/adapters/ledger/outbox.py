@@ -14,7 +14,7 @@ from archiver.adapters.ledger.rows import plain_number, reading
 from archiver.adapters.ledger.statements import rows_of
 from archiver.adapters.ledger.stored import plain_list, plain_text, plain_time, stored_time
 from archiver.adapters.ledger.tables import alerts
-from archiver.domain.custody_upkeep import AlertTold
+from archiver.domain.custody_upkeep import AlertsRefused, AlertTold
 from archiver.domain.records import Alert, QueuedAlert, Undelivered
 from archiver.errors import LedgerError
 from archiver.ports import Journal
@@ -65,9 +65,9 @@ class SqlOutbox:
         """See ``ports.Outbox``."""
         self._journal.record([AlertTold(at=at, alert=alert_id, refused=(), next_try_at=None)])
 
-    def failed(self, alert_id: int, at: datetime, refused: Collection[str], next_try_at: datetime) -> None:
+    def failed(self, ids: Collection[int], at: datetime, refused: Collection[str], next_try_at: datetime) -> None:
         """See ``ports.Outbox``."""
-        told = AlertTold(at=at, alert=alert_id, refused=tuple(refused), next_try_at=next_try_at)
+        told = AlertsRefused(at=at, alerts=tuple(ids), refused=tuple(refused), next_try_at=next_try_at)
         self._journal.record([told])
 
 

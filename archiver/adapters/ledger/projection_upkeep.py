@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -30,7 +31,7 @@ from archiver.domain.custody import (
     SourceRecovered,
     SourceRestored,
 )
-from archiver.domain.custody_upkeep import AlertRaised, AlertTold, DeliveryNoted, SourceSynced
+from archiver.domain.custody_upkeep import AlertRaised, AlertsRefused, AlertTold, DeliveryNoted, SourceSynced
 from archiver.domain.verdict import Finding
 
 
@@ -55,6 +56,7 @@ class Upkeep:
             SourceSynced: self._synced,
             AlertRaised: self._raised,
             AlertTold: self._told,
+            AlertsRefused: self._put_off,
         }
 
     def load(self, entries: Sequence[Entry]) -> None:
@@ -64,7 +66,9 @@ class Upkeep:
         }
         for chunk in chunks(names):
             self._sources.load(self._connection, sources.c.name.in_(chunk))
-        for numbers in chunks({e.alert for e in entries if isinstance(e, AlertTold)}):
+        told = {e.alert for e in entries if isinstance(e, AlertTold)}
+        told.update(*(e.alerts for e in entries if isinstance(e, AlertsRefused)))
+        for numbers in chunks(told):
             self._alerts.load(self._connection, alerts.c.id.in_(numbers))
         items = {stored_text(e.id) for e in entries if isinstance(e, SourceObserved | SourceRestored)}
         keys = {_place(e.source, e.prefix) for e in entries if isinstance(e, _OF_A_PREFIX)}
@@ -208,10 +212,21 @@ class Upkeep:
             return
         if entry.next_try_at is None:
             row["delivered_at"] = stored_time(entry.at)
-            return
-        if isinstance(row["attempts"], int):
-            row["attempts"] += 1
-        row |= {"refused": stored_list(entry.refused), "next_try_at": stored_time(entry.next_try_at)}
+        else:
+            _refuse(row, entry.refused, entry.next_try_at)
+
+    def _put_off(self, _seq: int, entry: AlertsRefused) -> None:
+        """As :meth:`_told`, for each."""
+        for number in entry.alerts:
+            row = self._alerts.get((number,))
+            if row is not None:
+                _refuse(row, entry.refused, entry.next_try_at)
+
+
+def _refuse(row: Row, refused: Sequence[str], next_try_at: datetime) -> None:
+    if isinstance(row["attempts"], int):
+        row["attempts"] += 1
+    row |= {"refused": stored_list(refused), "next_try_at": stored_time(next_try_at)}
 
 
 _OF_A_PREFIX: Final = (DeliverySeen, DeliveryVanished, DeliveryNoted)

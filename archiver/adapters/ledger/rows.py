@@ -22,21 +22,25 @@ from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, File
 from archiver.domain.keys import KeyProvenance, PublicKey
 from archiver.domain.text import printable
 from archiver.domain.verdict import Finding, Judgement, Reason, Verdict
-from archiver.errors import LedgerError
+from archiver.errors import RowUnreadableError
 
 Row = dict[str, Any]
 
-RESTORE: Final = "restore the ledger from a backup"
+RESTORE: Final = (
+    "archiver ledger verify tells what else is altered; put a newer backup in its place, or make the ledger anew:"
+    " archiver ledger rebuild (docs/runbook.md: The ledger is lost or damaged)"
+)
 
 
 @contextmanager
 def reading(table: str, key: object) -> Iterator[None]:
-    """Raises LedgerError where row *key* of *table* holds what was never written there."""
+    """Raises RowUnreadableError where row *key* of *table* holds what was never written there."""
     try:
         yield
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         shown, trouble = printable(str(key), 200), printable(str(error), 200)
-        raise LedgerError(f"ledger: the row {shown} of table {table} cannot be read: {trouble}", RESTORE) from error
+        told = f"ledger: the row {shown} of table {table} cannot be read: {trouble}"
+        raise RowUnreadableError(told, RESTORE, key if isinstance(key, int) else None) from error
 
 
 def plain_number(stored: object) -> int:

@@ -45,6 +45,8 @@ def stored_optional(text: str | None) -> str | None:
 
 def plain_text(stored: str) -> str:
     """The text that stands in a column as *stored*. Raises ``ValueError`` for what was never stored so."""
+    if not isinstance(stored, str):
+        raise ValueError("no text where there must be one")  # noqa: TRY004 - as for all that cannot be read
     return _ESCAPED.sub(_unescape, stored)
 
 

@@ -25,6 +25,7 @@ from archiver.adapters.ledger.tables import (
 )
 from archiver.errors import LedgerAlteredError
 from archiver.log.leaf import leaf_of
+from archiver.log.lines import LARGEST
 from archiver.log.tree import HASH_BYTES, Frontier, Node, completed, leaf_hash, node_hash, peaks
 
 LOST_LEAF: Final = b""
@@ -56,6 +57,24 @@ def size_of(connection: Connection) -> int:
     """
     found = [connection.scalar(sa.select(sa.func.max(number))) for number in _NUMBERS]
     return max((seq for seq in found if seq is not None), default=-1) + 1
+
+
+def next_number(connection: Connection) -> int:
+    """:func:`size_of`, where an event can be recorded: the number that it gets.
+
+    Raises LedgerAlteredError where a forged row has the last number that there is.
+    """
+    size = size_of(connection)
+    if size <= LARGEST:
+        return size
+    tables = [
+        number.table.name for number in _NUMBERS if connection.scalar(sa.select(sa.func.max(number))) == size - 1
+    ]
+    raise LedgerAlteredError(
+        f"ledger: a row {size - 1} stands in {', '.join(tables)}, which no event made, and nothing can be recorded"
+        " after it",
+        RESTORE,
+    )
 
 
 def stored_hashes(connection: Connection, nodes: Collection[Node]) -> Mapping[Node, bytes]:
