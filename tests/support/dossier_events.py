@@ -30,7 +30,10 @@ from archiver.domain.keys import LISTED, HeldKey, KeyProvenance, PublicKey
 from archiver.domain.records import CustodyEvent, EvidenceRecord, Selection
 from archiver.domain.times import parse_time
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Verdict, judgement
+from archiver.errors import LedgerAlteredError
 from archiver.log.item_proof import ItemProof, ProvenEvent, encode
+from archiver.log.leaf import leaf_of
+from archiver.log.tree import leaf_hash
 from archiver.verify.survey import Surveyor
 from archiver.work.dossier import Dossiers
 from tests.support.made_log import ORIGIN, make_log
@@ -96,10 +99,15 @@ class MadeLedger:
     url = "sqlite:////srv/ledger.db"
 
     def __init__(self, items: Mapping[str, tuple[EvidenceRecord, list[CustodyEvent]]], *copies: HeldKey) -> None:
-        self.evidence = self.keys = self.journal = self
+        self.evidence = self.keys = self.journal = self.log = self
         self.items, self.copies = dict(items), copies
         self.disagreeing: dict[str, tuple[str, ...]] = {}
         self.recorded: list[custody.Entry] = []
+        self._leaves = {
+            event.seq: leaf_hash(leaf_of(event.body.encode("utf-8", "surrogatepass")))
+            for _, told in self.items.values()
+            for event in told
+        }
 
     def get(self, evidence_id: str) -> EvidenceRecord:
         return self.items[evidence_id][0]
@@ -119,6 +127,13 @@ class MadeLedger:
 
     def by_fingerprint(self, fingerprint: str) -> list[HeldKey]:
         return [held for held in self.copies if held.key.claimed_fingerprint == fingerprint]
+
+    def hashes(self, nodes: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """Of leaves, as the events were when this ledger was made."""
+        try:
+            return {(level, seq): self._leaves[seq] for level, seq in nodes}
+        except KeyError as error:
+            raise LedgerAlteredError("no such node") from error
 
     def record(self, entries: Sequence[custody.Entry]) -> None:
         for entry in entries:
