@@ -173,7 +173,7 @@ TEXTS: Final = {
     "events.many": "{n} points in time",
     "timeline.scales": "Two scales: left of the break {left}, right of it {right}. Each is even within itself.",
     "timeline.scale": "One even scale: {span}.",
-    "timeline.outside": "A triangle at the edge: earlier than the picture; its time stands beside it.",
+    "timeline.outside": "A triangle at the edge: outside of the picture; its time stands with its name.",
     "timeline.executed": "Query executed",
     "timeline.completed": "Query complete",
     "timeline.delivered": "Delivered",

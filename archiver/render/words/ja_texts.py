@@ -172,7 +172,7 @@ TEXTS: Final = {
     "events.many": "{n} 個の時点",
     "timeline.scales": "縮尺は二つある:区切りの左は{left}、右は{right}。それぞれの中では均等である。",
     "timeline.scale": "縮尺は一つで均等:{span}。",
-    "timeline.outside": "左端の三角形:図の範囲より前。時刻は右に示す。",
+    "timeline.outside": "端の三角形:図の範囲の外。時刻は項目名とともに示す。",
     "timeline.executed": "クエリの実行",
     "timeline.completed": "クエリの完了",
     "timeline.delivered": "配信",

@@ -1,0 +1,1 @@
+"""Pictures of reports: values in, SVG text out."""
