@@ -213,15 +213,23 @@ def _sign_again(app: App) -> None:
 
 def _report(app: App, base: Path) -> None:
     from archiver.cli.report import report_on
+    from archiver.cli.report_file import TextDraft
     from archiver.domain.records import Selection
     from archiver.render.html_report import HtmlReport
+    from archiver.render.words.languages import WORDS
+    from archiver.wiring import utc_now
     from archiver.wiring_log import trust_of
+    from archiver.wiring_report import SURVEY_BYTES, Reporting, Request, survey
     from archiver.work.log_state import log_state
 
-    _step(8, "Writing the chain-of-custody report")
+    _step(8, "Writing the chain-of-custody report: every file read to its end, a head signed, and all told as of it")
     target = base / "report.html"
-    log = log_state(app.ledger.log, trust_of(app.settings.custody))
-    summary = report_on(app, HtmlReport(), Selection(), target, words="everything", log=log, purpose="demonstration")
+    survey(app, Selection(), SURVEY_BYTES)
+    app.checkpoints().make()
+    head = app.ledger.log.latest_checkpoint()
+    log = log_state(app.ledger.log, trust_of(app.settings.custody), head.size if head else None)
+    reporting = Reporting(app, log, Request("everything", purpose="demonstration"), utc_now())
+    summary = report_on(app, TextDraft(HtmlReport(WORDS["en"])), reporting, Selection(), target)
     say(f"   {target}: {counted(summary.items, 'item')}")
 
 

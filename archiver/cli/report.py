@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,24 +12,27 @@ import click
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.log_head import sign_head
 from archiver.cli.output import counted, human_size, note, warn
-from archiver.cli.report_file import Recorded, Renderer, check_target, write_report
+from archiver.cli.report_file import Draft, Recorded, check_target, write_report
+from archiver.cli.report_formats import FORMATS, SigningOptions, draft_of, format_of, signing_options
 from archiver.cli.select import Conditions, condition_options
 from archiver.domain.text import printable
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK, LogForkedError, UsageError
 
 if TYPE_CHECKING:
-    from archiver.domain.dossier import ItemDossier, Summary
-    from archiver.domain.log_records import LogState
+    from datetime import datetime
+
+    from archiver.domain.dossier import Summary
     from archiver.domain.records import Selection
     from archiver.wiring import App
-
-_FORMATS: Final = ("html", "json")
+    from archiver.wiring_report import Reporting, Request
 
 _EPILOG: Final = """\b
 Examples:
   archiver report 3f2a9c0d11be --out exhibit-a.html --case 2026-117 --exhibit A
-  archiver report --since 2026-01-01 --until 2026-03-31 --out q1.html
+  archiver report 3f2a9c0d11be --out exhibit-a.pdf --sign key.p12 --tsa https://tsa.example.com
+  archiver report --since 2026-01-01 --until 2026-03-31 --out q1.pdf --language ja
   archiver report --all --verdict failed --format json --out - | jq .summary
+  archiver report 3f2a9c0d11be --out again.html --at 4711      as it was under the checkpoint of 4,711 events
 
 ID is an evidence ID, a query ID, or the beginning of either that only one item has.
 
@@ -43,12 +46,25 @@ contradict each other, or the ledger's key or newest checkpoint is not the confi
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "everything", is_flag=True, help="Everything that is archived.")
 @condition_options
-@click.option("--format", "form", type=click.Choice(_FORMATS), help="Default: as --out ends, else html.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: as --out ends, else html.")
 @click.option("--out", required=True, metavar="FILE", help="Where the report goes; - is stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--language", type=click.Choice(("en", "ja")), default="en", show_default=True, help="Of HTML and PDF.")
 @click.option("--case", default="", metavar="TEXT", help="Case number or name, shown in the report.")
 @click.option("--exhibit", default="", metavar="TEXT", help="Exhibit, shown in the report.")
 @click.option("--purpose", default="", metavar="TEXT", help="What the report is for, shown in it.")
+@click.option("--requester", default="", metavar="TEXT", help="Who asked for the report, shown in it.")
+@click.option(
+    "--at", type=click.IntRange(min=1), metavar="SIZE", help="Report as of the checkpoint of SIZE events. [newest]"
+)
+@click.option(
+    "--survey",
+    type=click.Choice(("auto", "always", "never")),
+    default="auto",
+    show_default=True,
+    help="Read files that were never read to their end, for SHA-512, rows and event times: auto reads up to 8 GiB.",
+)
+@signing_options
 @pass_cli
 def command(
     cli: Cli,
@@ -58,61 +74,81 @@ def command(
     form: str | None,
     out: str,
     force: bool,
+    language: str,
     case: str,
     exhibit: str,
     purpose: str,
+    requester: str,
+    at: int | None,
+    survey: str,
+    signing: SigningOptions,
 ) -> int:
     """Write a chain-of-custody report.
 
-    It holds all that is on record about the items: what CloudTrail signed, what is merely claimed, each file and its
-    hashes, the key and how it was obtained, every judgement with its checks, custody, the openssl commands that
-    repeat the check, and the log's verifier key and newest checkpoint. HTML is one page that needs nothing else; JSON
-    holds the same, whole. Nothing is read again: for fresh verdicts run archiver audit first. FILE appears whole or
-    not at all, and its SHA-256 is put on record.
+    It holds all that is on record about the items, each value with whose word it is: signed by AWS, observed from an
+    AWS API, claimed, recorded here, or stated by the operator; the checks, custody, proofs, and the openssl commands
+    that repeat it. HTML is one page that needs nothing else; PDF is PDF/A-3b with the JSON attached; JSON, CASE and
+    PREMIS are for programs. It is made of the events below one signed head, so the same head and options give the
+    same bytes (the time of writing apart, which SOURCE_DATE_EPOCH sets). Verdicts are those on record: for fresh ones
+    run archiver audit first. FILE appears whole or not at all, and its SHA-256 is put on record.
     """
     from archiver import wiring
+    from archiver.wiring_report import Request, moment_of
 
-    _check_choice(ids, everything, conditions)
+    check_choice(ids, everything, conditions)
     target = None if out == "-" else Path(out).absolute()
-    renderer = _renderer(form, out)
+    form = format_of(form, out)
+    now = moment_of(cli.environ)
+    signing.check(form, cli.environ)
     settings = cli.settings()
     check_target(target, force, settings.archive.path)
     with closing(wiring.open_app(settings, cli.stop, cli.progress())) as app:
-        with suppress(LogForkedError):  # the report is written all the same, and the end tells
-            sign_head(app, cli)
         chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
-        words = _named(chosen.ids) if chosen.ids else conditions.words()
-        log = _log(app, cli)
-        summary = report_on(
-            app,
-            renderer,
-            chosen,
-            target,
-            words=words,
-            log=log,
-            case=case,
-            exhibit=exhibit,
-            purpose=purpose,
-            force=force,
-        )
+        words = named(chosen.ids) if chosen.ids else conditions.words()
+        asked = Request(words, case, exhibit, purpose, requester, language)
+        if at is None:
+            survey_first(app, cli, chosen, survey)
+        reporting = reporting_of(app, cli, asked, now, at)
+        draft = draft_of(form, language, target.parent if target else None, signing, cli.environ)
+        summary = report_on(app, draft, reporting, chosen, target, force)
         _wrote(target, summary, cli)
         sign_head(app, cli)
-    return EXIT_INTEGRITY if log.is_contradicted else EXIT_OK
+    return EXIT_INTEGRITY if reporting.log.is_contradicted else EXIT_OK
 
 
-def _log(app: App, cli: Cli) -> LogState:
-    """The log as the report shows it; what speaks against it is said here too."""
+def survey_first(app: App, cli: Cli, chosen: Selection, how: str) -> None:
+    """Reads to their end, and records, what was never read so: *how* is ``auto``, ``always`` or ``never``."""
+    from archiver.wiring_report import SURVEY_BYTES, survey
+
+    if how == "never":
+        return
+    done = survey(app, chosen, SURVEY_BYTES if how == "auto" else None)
+    for trouble in done.troubles[:20]:
+        warn(trouble)
+    if done.read:
+        note(f"read {counted(done.read, 'item')} to the end, {human_size(done.size)}", cli.verbosity)
+
+
+def reporting_of(app: App, cli: Cli, asked: Request, now: datetime, at: int | None) -> Reporting:
+    """A report as of the checkpoint of *at* events, or of a new one; what speaks against the log is said here too."""
     from archiver.wiring_log import trust_of
+    from archiver.wiring_report import Reporting
     from archiver.work.log_state import log_state
 
-    log = log_state(app.ledger.log, trust_of(app.settings.custody, cli.environ))
+    trust = trust_of(app.settings.custody, cli.environ)
+    if at is None:
+        with suppress(LogForkedError):  # the report is written all the same, and the end tells
+            sign_head(app, cli)
+        newest = app.ledger.log.latest_checkpoint()
+        at = newest.size if newest and newest.size <= app.ledger.log.size() else None
+    log = log_state(app.ledger.log, trust, at)
     for key in log.strangers:
         warn(f"the ledger names a key of the log that is NOT the configured key: {printable(key)}")
     if log.trust.unasked:
         warn(f"the log's key could not be compared with the configured one: {log.trust.unasked}")
     if log.head_trouble:
         warn(f"the newest checkpoint is NOT verified: {log.head_trouble}")
-    return log
+    return Reporting(app, log, asked, now)
 
 
 def _wrote(target: Path | None, summary: Summary, cli: Cli) -> None:
@@ -121,39 +157,15 @@ def _wrote(target: Path | None, summary: Summary, cli: Cli) -> None:
 
 
 def report_on(
-    app: App,
-    renderer: Renderer,
-    chosen: Selection,
-    target: Path | None,
-    *,
-    words: str,
-    log: LogState,
-    case: str = "",
-    exhibit: str = "",
-    purpose: str = "",
-    force: bool = False,
+    app: App, draft: Draft, reporting: Reporting, chosen: Selection, target: Path | None, force: bool = False
 ) -> Summary:
-    """Writes the report on what is *chosen* (in *words*) to *target* and puts it on record. Raises UsageError."""
-    from archiver import wiring
-    from archiver.domain.dossier import Heading
-    from archiver.work.dossier import Dossiers
-
-    heading = Heading(
-        generated_at=wiring.utc_now(),
-        actor=app.actor,
-        ledger_url=app.ledger.url,
-        archive_url=app.store.url,
-        selection=words,
-        case=case,
-        exhibit=exhibit,
-        purpose=purpose,
-        log=log,
-    )
-    items = _watched(app, Dossiers(app.ledger, str(app.settings.archive.path)).items(chosen))
-    return write_report(renderer, heading, items, target, _recorder(app, renderer.name, words), force)
+    """Writes the report on what is *chosen* to *target* and puts it on record. Raises UsageError."""
+    heading = reporting.heading(chosen)
+    recorded = _recorder(app, draft.name, heading.selection)
+    return write_report(draft, heading, reporting.items(chosen), target, recorded, force)
 
 
-def _check_choice(ids: Sequence[str], everything: bool, conditions: Conditions) -> None:
+def check_choice(ids: Sequence[str], everything: bool, conditions: Conditions) -> None:
     """IDs, or --all, or a time; the other conditions narrow --all and a time. Raises UsageError."""
     if sum([bool(ids), everything, conditions.timed]) > 1:
         raise UsageError("IDs, --all and --since/--until exclude each other")
@@ -163,28 +175,10 @@ def _check_choice(ids: Sequence[str], everything: bool, conditions: Conditions) 
         raise UsageError("nothing is selected", "Name IDs, or give --all, or --since D and --until D.")
 
 
-def _named(ids: Sequence[str]) -> str:
+def named(ids: Sequence[str]) -> str:
+    """A selection by *ids*, in words."""
     count = len(set(ids))
     return "one item, by its ID" if count == 1 else f"{count} items, by their IDs"
-
-
-def _renderer(form: str | None, out: str) -> Renderer:
-    from archiver.render.html_report import HtmlReport
-    from archiver.render.json_report import JsonReport
-
-    suffix = Path(out).suffix.lower()
-    if form is None and suffix == ".json":
-        form = "json"
-    if form is None and suffix not in ("", ".html", ".htm", ".xhtml"):
-        raise UsageError(f"--out {out}: {suffix} is no format of reports", "Choose with --format html or json.")
-    return JsonReport() if form == "json" else HtmlReport()
-
-
-def _watched(app: App, items: Iterator[ItemDossier]) -> Iterator[ItemDossier]:
-    app.progress.begin("report")
-    for item in items:
-        yield item
-        app.progress.item(item.evidence.prefix)
 
 
 def _recorder(app: App, form: str, selection: str) -> Recorded:

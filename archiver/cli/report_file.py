@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import stat
 import sys
 import tempfile
@@ -23,7 +24,7 @@ Recorded = Callable[[Summary, str], None]
 
 
 class Renderer(Protocol):
-    """Data in, text out. ``name``: of the format."""
+    """Data in, text out. ``name``: of the format. ``begin`` knows the figures, so it comes after the last item."""
 
     @property
     def name(self) -> str: ...
@@ -31,6 +32,50 @@ class Renderer(Protocol):
     def begin(self, heading: Heading, summary: Summary) -> Iterator[str]: ...
     def item(self, item: ItemDossier, first: bool) -> Iterator[str]: ...
     def end(self) -> Iterator[str]: ...
+
+
+class Draft(Protocol):
+    """A report while its items come. ``name``: of the format. Memory does not grow with their number."""
+
+    @property
+    def name(self) -> str: ...
+
+    def add(self, item: ItemDossier) -> None: ...
+
+    def write(self, heading: Heading, summary: Summary, out: IO[bytes]) -> None:
+        """The whole report, once the last item is in."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class TextDraft:
+    """``Draft`` by a renderer of text: items go through a nameless file, for the figures above them come last."""
+
+    def __init__(self, renderer: Renderer, folder: Path | None = None) -> None:
+        self.name = renderer.name
+        self._renderer = renderer
+        self._body = tempfile.TemporaryFile("w+b", dir=folder)  # noqa: SIM115 - closed by close
+        self._first = True
+
+    def add(self, item: ItemDossier) -> None:
+        """See ``Draft``."""
+        for text in self._renderer.item(item, first=self._first):
+            self._body.write(text.encode("utf-8"))
+        self._first = False
+
+    def write(self, heading: Heading, summary: Summary, out: IO[bytes]) -> None:
+        """See ``Draft``."""
+        for text in self._renderer.begin(heading, summary):
+            out.write(text.encode("utf-8"))
+        self._body.seek(0)
+        shutil.copyfileobj(self._body, out, _COPY_BYTES)
+        for text in self._renderer.end():
+            out.write(text.encode("utf-8"))
+
+    def close(self) -> None:
+        """See ``Draft``."""
+        self._body.close()
 
 
 def check_target(target: Path | None, force: bool, archive: Path) -> None:
@@ -54,7 +99,7 @@ def check_target(target: Path | None, force: bool, archive: Path) -> None:
 
 
 def write_report(
-    renderer: Renderer,
+    draft: Draft,
     heading: Heading,
     items: Iterable[ItemDossier],
     target: Path | None,
@@ -63,59 +108,51 @@ def write_report(
 ) -> Summary:
     """Writes the report on *items* to *target* (None: stdout), once *recorded* has put it on record.
 
-    The items go through a nameless file, for the figures above them are known after the last one. *target* appears
-    as a whole, its bytes on disk, and replaces another file only with *force*; a report that exists is one that is
-    on record. Raises UsageError where there is no item or *target* cannot be written.
+    *target* appears as a whole, its bytes on disk, and replaces another file only with *force*; a report that exists
+    is one that is on record. Raises UsageError where there is no item or *target* cannot be written.
     """
-    folder = target.parent if target else None
     summary = Summary()
     try:
-        with tempfile.TemporaryFile("w+b", dir=folder) as body:
-            for item in items:
-                for text in renderer.item(item, first=not summary.items):
-                    body.write(text.encode("utf-8"))
-                summary.add(item)
-            if not summary.items:
-                raise UsageError("no evidence is archived that meets this; no report was written")
-            head = "".join(renderer.begin(heading, summary)).encode("utf-8")
-            tail = "".join(renderer.end()).encode("utf-8")
-            if target is None:
-                _to_stdout(head, body, tail, summary, recorded)
-            else:
-                _to_file(target, head, body, tail, lambda sha256: recorded(summary, sha256), force)
+        for item in items:
+            draft.add(item)
+            summary.add(item)
+        if not summary.items:
+            raise UsageError("no evidence is archived that meets this; no report was written")
+        if target is None:
+            _to_stdout(draft, heading, summary, recorded)
+        else:
+            _to_file(target, draft, heading, summary, recorded, force)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
             raise
         raise UsageError(f"{target or 'a temporary file'}: cannot be written: {error.strerror}") from error
+    finally:
+        draft.close()
     return summary
 
 
-def _to_stdout(head: bytes, body: IO[bytes], tail: bytes, summary: Summary, recorded: Recorded) -> None:
-    digest = hashlib.sha256()
-    for chunk in _chunks(head, body, tail):
-        digest.update(chunk)
-    recorded(summary, digest.hexdigest())
-    for chunk in _chunks(head, body, tail):
-        sys.stdout.buffer.write(chunk)
-    sys.stdout.buffer.flush()
+def _to_stdout(draft: Draft, heading: Heading, summary: Summary, recorded: Recorded) -> None:
+    with tempfile.TemporaryFile("w+b") as whole:
+        draft.write(heading, summary, whole)
+        whole.seek(0)
+        recorded(summary, hashlib.file_digest(whole, "sha256").hexdigest())
+        whole.seek(0)
+        shutil.copyfileobj(whole, sys.stdout.buffer, _COPY_BYTES)
+        sys.stdout.buffer.flush()
 
 
-def _to_file(
-    target: Path, head: bytes, body: IO[bytes], tail: bytes, recorded: Callable[[str], None], force: bool
-) -> None:
-    draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}")
-    digest = hashlib.sha256()
+def _to_file(target: Path, draft: Draft, heading: Heading, summary: Summary, recorded: Recorded, force: bool) -> None:
+    unfinished = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}")
     try:
-        with draft.open("xb") as stream:
-            for chunk in _chunks(head, body, tail):
-                digest.update(chunk)
-                stream.write(chunk)
+        with unfinished.open("x+b") as stream:
+            draft.write(heading, summary, stream)
             stream.flush()
             os.fsync(stream.fileno())
-        recorded(digest.hexdigest())
-        _put(draft, target, force)
+            stream.seek(0)
+            recorded(summary, hashlib.file_digest(stream, "sha256").hexdigest())
+        _put(unfinished, target, force)
     finally:
-        draft.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
@@ -136,11 +173,3 @@ def _put(draft: Path, target: Path, force: bool) -> None:
         else:
             return
     os.replace(draft, target)
-
-
-def _chunks(head: bytes, body: IO[bytes], tail: bytes) -> Iterator[bytes]:
-    yield head
-    body.seek(0)
-    while chunk := body.read(_COPY_BYTES):
-        yield chunk
-    yield tail

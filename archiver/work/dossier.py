@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from archiver.domain.custody import EvidenceAcquired, EvidenceVerified, SourceObserved, SourceRestored, to_json
-from archiver.domain.dossier import FileAccount, Fixity, ItemDossier, Judged, Proof, Standing
+from archiver.domain.dossier import FileAccount, Fixity, Happening, ItemDossier, Judged, Proof, Standing
 from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole
 from archiver.domain.keys import HeldKey
 from archiver.domain.records import EvidenceRecord, Selection
@@ -26,6 +26,7 @@ from archiver.work.dossier_archive import ArchiveReader
 from archiver.work.dossier_facts import acquisition_facts, file_facts, is_s3, query_facts, source_facts
 from archiver.work.history import History, history_of
 from archiver.work.keys import key_folder
+from archiver.work.mentions import Mentions
 from archiver.work.recheck import steps_for
 
 _BATCH: Final = 50
@@ -54,6 +55,7 @@ class Dossiers:
     before: int | None = None
     prove: Prove = no_proof
     _keys: dict[str, Sequence[HeldKey]] = field(default_factory=dict)
+    _mentions: Mentions | None = None
 
     def item(self, evidence_id: str) -> ItemDossier:
         """The one item. Raises UnknownEvidenceError, LedgerError."""
@@ -105,7 +107,7 @@ class Dossiers:
             key_folder=folder,
             signed_hashes=tuple(f.signed_sha256 for f in history.files if f.signed_sha256 is not None),
             judged=tuple(history.judged),
-            history=tuple(history.happenings),
+            history=self._with_mentions(evidence.id, history.happenings),
             disagreements=tuple(disagreements),
             steps=steps_for(evidence, keys[0] if keys else None, folder, self.archive),
             source=source_facts(evidence, keys),
@@ -115,6 +117,12 @@ class Dossiers:
             fixity=_fixity(history.judged, state, self.now),
             proof=self.prove(evidence.id),
         )
+
+    def _with_mentions(self, evidence_id: str, happenings: Sequence[Happening]) -> tuple[Happening, ...]:
+        """*happenings*, and the reports and packages that the item was in."""
+        if self._mentions is None:
+            self._mentions = Mentions(self.ledger.log, self.before)
+        return tuple(sorted([*happenings, *self._mentions.of(evidence_id)], key=lambda one: one.seq))
 
     def _with_facts(self, evidence: Evidence, file: FileAccount, history: History) -> FileAccount:
         signed = file.standing is Standing.SIGNED

@@ -11,15 +11,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from archiver.domain.custody import Actor, Entry, EvidenceAcquired, EvidenceRepaired, EvidenceVerified, SourceObserved
-from archiver.domain.custody_facts import EvidenceSurveyed, QueryDescribed
+from archiver.domain.custody import (
+    Actor,
+    Entry,
+    EvidenceAcquired,
+    EvidenceRepaired,
+    EvidenceVerified,
+    Reported,
+    SourceObserved,
+)
+from archiver.domain.custody_facts import EvidenceSurveyed, Exported, QueryDescribed
 from archiver.domain.custody_reading import entry_of
 from archiver.domain.dossier import HASHES_SHOWN, Happening, HashChange, Judged
 from archiver.domain.records import CustodyEvent
 from archiver.domain.survey import FileSurvey
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Reason, Verdict
 
-_SHOWN_ELSEWHERE: Final = frozenset({"kind", "at", "actor", "id", "evidence", "judgement", "files"})
+_SHOWN_ELSEWHERE: Final = frozenset({"kind", "at", "actor", "id", "evidence", "judgement", "files", "ids"})
 """Members of a body that stand in a happening's own fields, in the item, or in its hashes."""
 
 
@@ -103,6 +111,11 @@ def _happening(event: CustodyEvent, body: Mapping[str, Any], hashes: _Hashes) ->
     )
 
 
+def happening_of(event: CustodyEvent, body: Mapping[str, Any]) -> Happening:
+    """An event that is about no file. Raises KeyError, TypeError, AttributeError for a body of another form."""
+    return _happening(event, body, _Hashes())
+
+
 class _Hashes:
     """The SHA-256 of each file as events tell of it, by its archive path; judgements name files, not paths."""
 
@@ -154,6 +167,10 @@ def _terms(kind: str, body: Mapping[str, Any]) -> dict[str, str | int]:
             return {"query": str(body["query_id"]), "refusal": str(body["refusal"])}
         case EvidenceSurveyed.kind:
             return {"count": len(body["files"])}
+        case Reported.kind:
+            return {"form": str(body["format"]), "count": int(body["count"]), "sha256": str(body["sha256"])}
+        case Exported.kind:
+            return {"form": str(body["form"]), "count": int(body["count"]), "sha256": str(body["manifest_sha256"])}
     return {}
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from archiver.domain.custody_log import CheckpointBegun, LogKeyAdopted
 from archiver.domain.log_records import AdoptedKey, ClaimedKey, KeyStanding, LogState, LogTrust, StoredCheckpoint
 from archiver.domain.times import parse_time
-from archiver.errors import LedgerAlteredError, RowUnreadableError
+from archiver.errors import LedgerAlteredError, RowUnreadableError, UsageError
 from archiver.log.checkpoint import Checkpoint, read_checkpoint
 from archiver.log.leaf import leaf_of
 from archiver.log.note import parse_key, signed_by
@@ -25,18 +25,21 @@ _RUNBOOK: Final = "docs/runbook.md: The ledger is lost or damaged"
 _UNSIGNED: Final = "no key that the configuration names has signed it"
 
 
-def log_state(log: CustodyLog, trust: LogTrust) -> LogState:
-    """How the log stands now, for one who believes *trust*. Raises LedgerError."""
-    size = log.size()
+def log_state(log: CustodyLog, trust: LogTrust, at: int | None = None) -> LogState:
+    """How the log stands now, for one who believes *trust*; *at*: how it stood when it had so many leaves.
+
+    Raises LedgerError, UsageError where there is no signed head of *at* leaves.
+    """
+    size = log.size() if at is None else at
     try:
         root = root_of(size, log.hashes).hex()
     except LedgerAlteredError:  # for `ledger verify` to tell where
         root = None
-    head = log.latest_checkpoint()
+    head = log.latest_checkpoint() if at is None else head_at(log, at)
     verified = verified_head(log, head, trust.keys) if head else None
     trouble = verified if isinstance(verified, str) else ""
     try:
-        claimed = claimed_keys(log, trust, verified if isinstance(verified, Checkpoint) else None)
+        claimed = claimed_keys(log, trust, verified if isinstance(verified, Checkpoint) else None, at)
     except RowUnreadableError as error:
         claimed, trouble = (), "; ".join(part for part in (trouble, f"{error} (what to do: {_RUNBOOK})") if part)
     return LogState(
@@ -49,8 +52,16 @@ def log_state(log: CustodyLog, trust: LogTrust) -> LogState:
         head_trouble=trouble,
         head_compared=not (trust.unasked and verified == _UNSIGNED),
         head_root=_root_of(head) if head else None,
-        verified=last_verified(log),
+        verified=last_verified(log, at),
     )
+
+
+def head_at(log: CustodyLog, size: int) -> StoredCheckpoint:
+    """The signed head of *size* leaves. Raises UsageError where there is none, LedgerError."""
+    found = next(log.checkpoints(after=size - 1), None) if size > 0 else None
+    if found is None or found.size != size:
+        raise UsageError(f"there is no checkpoint of {size} leaves", "archiver status names the newest one.")
+    return found
 
 
 def _root_of(head: StoredCheckpoint) -> str | None:
@@ -82,12 +93,15 @@ def verified_head(log: CustodyLog, head: StoredCheckpoint, trusted: Sequence[str
     return checkpoint if True in signed and False not in signed else _UNSIGNED
 
 
-def claimed_keys(log: CustodyLog, trust: LogTrust, head: Checkpoint | None) -> tuple[ClaimedKey, ...]:
+def claimed_keys(
+    log: CustodyLog, trust: LogTrust, head: Checkpoint | None, before: int | None = None
+) -> tuple[ClaimedKey, ...]:
     """The keys that the ledger calls the log's, oldest first, each with what speaks for it.
 
-    *head*: the newest one, where it is verified. Raises LedgerError.
+    *head*: the newest one, where it is verified. *before*: only those of events with a smaller number. Raises
+    LedgerError.
     """
-    adopted = log.keys()
+    adopted = [one for one in log.keys() if before is None or one.seq < before]  # noqa: SIM118 - no mapping
     return tuple(ClaimedKey(one.key, _standing(log, one, trust, head)) for one in adopted)
 
 

@@ -33,9 +33,13 @@ def verified_entry(report: LogReport, at: datetime) -> LedgerVerified:
     )
 
 
-def last_verified(log: CustodyLog) -> LastVerified | None:
-    """What the newest such event says; None where there is none. Raises LedgerError."""
-    newest = deque(log.of_kind(LedgerVerified.kind), maxlen=1)  # one a day: years of them are few
+def last_verified(log: CustodyLog, before: int | None = None) -> LastVerified | None:
+    """What the newest such event (of those with a number below *before*) says; None where there is none.
+
+    Raises LedgerError.
+    """
+    told = (one for one in log.of_kind(LedgerVerified.kind) if before is None or one[0] < before)
+    newest = deque(told, maxlen=1)  # one a day: years of them are few
     if not newest:
         return None
     seq, body = newest[0]

@@ -75,6 +75,7 @@ ROOMS: dict[str, Room] = {
     "wiring_ledger": room(f"{CORE} work adapters settings {APPLICATION}"),
     "wiring_log": room(f"{CORE} adapters custody_key settings_custody settings_values"),
     "wiring_rebuild": room(f"{CORE} work adapters settings {APPLICATION}"),
+    "wiring_report": room(f"{CORE} work render {APPLICATION}"),
     "wiring_verify": room(f"{CORE} verify work adapters settings {APPLICATION}"),
     "cli": room(
         f"{CORE} {APPLICATION} cli work render daemon demo version "

@@ -116,8 +116,8 @@ _SENTENCES: Final = {
     "evidence_repaired": "repaired {files} from {url}: {paths}",
     "query_described": "CloudTrail was asked about the query {query}. {refusal}",
     "evidence_surveyed": "{files} read to the end: SHA-512, rows, times of events",
-    "reported": "a report was written",
-    "exported": "a package was made",
+    "reported": "in a report as {form}, SHA-256 {sha256}",
+    "exported": "in a package as {form}, whose tagmanifest-sha256.txt has the SHA-256 {sha256}",
 }
 
 _STEPS: Final = {

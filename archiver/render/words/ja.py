@@ -116,8 +116,8 @@ _SENTENCES: Final = {
     "evidence_repaired": "{url} から{files}を修復:{paths}",
     "query_described": "クエリ {query} について CloudTrail に照会。{refusal}",
     "evidence_surveyed": "{files}を末尾まで読み取り(SHA-512、行数、イベント時刻)",
-    "reported": "報告書を作成",
-    "exported": "証拠パッケージを作成",
+    "reported": "報告書({form})に収録。SHA-256 {sha256}",
+    "exported": "証拠パッケージ({form})に収録。tagmanifest-sha256.txt の SHA-256 {sha256}",
 }
 
 _STEPS: Final = {
