@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "show": ("show", "Show one item whole: files, key, checks, custody history."),
     "status": ("status", "Show counts by verdict, bytes, last sync, what is overdue."),
     "report": ("report", "Write a chain-of-custody report."),
+    "export": ("export", "Write a package that proves itself without this program."),
     "keys": ("keys", "List, fetch, import or export the harvested public keys."),
     "ledger": ("ledger", "Verify, sign, prove, rebuild or upgrade the tamper-evident ledger."),
 }

@@ -23,7 +23,7 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
     return Room(frozenset(ours.split()), frozenset(others.split()), pure)
 
 
-CORE = "domain ports log_ports log errors"
+CORE = "domain ports log_ports package_ports log errors"
 APPLICATION = (
     "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs lost_ledger provision "
     "source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_verify"
@@ -38,11 +38,12 @@ ROOMS: dict[str, Room] = {
     "log": room("domain log", "cryptography", pure=True),
     "ports": room("domain log_ports"),
     "log_ports": room("domain errors"),
+    "package_ports": room("domain"),
     "work": room(f"{CORE} verify work"),
     "adapters.aws": room(f"{CORE} adapters.aws verify.signature", "boto3 botocore cryptography mypy_boto3_s3"),
     "adapters.anchors": room(f"{CORE} adapters.anchors version", "rfc3161_client cryptography urllib3"),
     "adapters.owner": room(),
-    "adapters.files": room(f"{CORE} adapters.files adapters.owner"),
+    "adapters.files": room(f"{CORE} adapters.files adapters.owner", "zstandard"),
     "adapters.ledger": room(f"{CORE} adapters.ledger adapters.owner", "sqlalchemy alembic rfc8785 orjson"),
     "adapters.notify": room(CORE, "apprise"),
     "adapters.log_messenger": room(CORE, "structlog"),

@@ -89,6 +89,17 @@ class FolderStore:
         with io.BufferedReader(medium, CHUNK_BYTES) as file:
             yield cast("BinaryIO", file)
 
+    def size(self, path: str) -> int:
+        """See ``package_ports.PackageSource``."""
+        where = self._tree.where(path)
+        with self._reading(where):
+            above, name = split(path)
+            with self._tree.folder(above) as folder:
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISREG(found.st_mode):
+                raise FileNotFoundError(errno.ENOENT, "no regular file", where)
+            return found.st_size
+
     @contextmanager
     def _reading(self, where: str) -> Iterator[None]:
         """An archive that holds nothing at all is a disk that is not mounted, not a thousand lost files."""

@@ -1,0 +1,58 @@
+"""The two files of a package that speak to its reader: VERIFY.md, and the script verify.sh."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Final
+
+from archiver.domain.dossier import ItemDossier
+from archiver.domain.package import PackageAbout, Packaged, PackageHead
+from archiver.domain.verdict import Verdict
+from archiver.render.json_item import item_json
+from archiver.render.json_report import json_text
+
+_NAMED: Final = 50
+"""Differing files that VERIFY.md names; each item names all of its own."""
+
+
+def script() -> bytes:
+    """verify.sh, the same in every package of a version."""
+    return _file("verify.sh").encode("utf-8")
+
+
+def guide(about: PackageAbout, made: Packaged, head: PackageHead | None) -> bytes:
+    """VERIFY.md, with what is wrong with this package above everything else."""
+    said = (("Case", about.case), ("exhibit", about.exhibit), ("for", about.requester), ("purpose", about.purpose))
+    lines = [", ".join(f"{name} {_plain(text)}" for name, text in said if text)]
+    lines = [f"{line}\n" for line in lines if line]
+    failed = made.by_verdict.get(Verdict.FAILED, 0)
+    unknown = made.by_verdict.get(Verdict.INDETERMINATE, 0)
+    if made.differing:
+        lines.append("## FAILED: files here are not what was acquired")
+        lines += [
+            f"- `data/evidence/{one.evidence}/{one.path}`: {_plain(one.why)}" for one in made.differing[:_NAMED]
+        ]
+        rest = made.differs + made.unread - len(made.differing[:_NAMED])
+        lines += [f"- and {rest} more; `DIFFERS.txt` in each item names them"] if rest else []
+    if failed or unknown:
+        lines.append(f"## NOT ALL OF THIS IS VERIFIED: {made.items} items, {failed} failed, {unknown} indeterminate")
+        lines.append("`verdict.txt` in each item says which, and why. They are packaged as they were acquired.")
+    if made.unproved or head is None:
+        lines.append(f"## NO PROOF FROM THE LOG for {made.unproved} items")
+        lines.append("`no-proof.txt` in each says why. What AWS signed can be checked all the same.")
+    loud = "".join(f"{line}\n" for line in lines)
+    return _file("VERIFY.md").format(loud=f"{loud}\n" if loud else "").encode("utf-8")
+
+
+def item_bytes(item: ItemDossier) -> bytes:
+    """A dossier as JSON, as ``show --json`` prints it."""
+    return json_text(item_json(item), indent=1).encode("utf-8") + b"\n"
+
+
+def _plain(text: str) -> str:
+    """*text* with nothing that Markdown would take for its own."""
+    return "".join(c if c.isalnum() or c in " .,:;/-_'()@" else "?" for c in text)
+
+
+def _file(name: str) -> str:
+    return resources.files("archiver").joinpath("render", "package", name).read_text("utf-8")
