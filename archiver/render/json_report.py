@@ -10,24 +10,15 @@ from archiver.domain.dossier import Heading, ItemDossier, OverviewLine, Summary
 from archiver.domain.log_records import LastVerified, LogState, StoredCheckpoint
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Verdict
+from archiver.render.certification import WITHIN, WITHOUT, certification
 from archiver.render.json_item import item_json
-from archiver.render.statements import CHECK_LATER
 from archiver.render.words.en import WORDS
 from archiver.version import NAME
 
 SCHEMA: Final = "cloudtrail-evidence-archiver/report/2"
 """Names the report's form; the number rises when a field changes its meaning or goes."""
 
-_CERTIFIES: Final = (
-    "Federal Rules of Evidence, Rule 902(13)",
-    "Federal Rules of Evidence, Rule 902(14)",
-    "28 U.S.C. § 1746",
-)
-_FOR_THE_SIGNER: Final = (
-    *("name", "employer", "position", "address", "qualification", "normal_operation", "exceptions"),
-    *("date", "place", "signature"),
-)
-"""What a certification needs and no record here tells."""
+_CHECK_LATER: Final = "archiver ledger verify --expect"
 
 _JUDGED: Final = (Verdict.VERIFIED, Verdict.FAILED, Verdict.INDETERMINATE)
 
@@ -108,14 +99,14 @@ def _by_verdict(counts: dict[Verdict, int]) -> dict[str, int]:
 
 
 def _certification(heading: Heading, summary: Summary) -> dict[str, Any]:
-    """What the ledger knows of what a qualified person would certify; what only that person can say is left open."""
+    """The draft, and the figures in it."""
     return {
-        "draft_for": list(_CERTIFIES),
-        "system": f"{NAME} {heading.actor.version}",
-        "host": heading.actor.host,
-        "digests": ["SHA-256", "SHA-512"],
+        "drafts": [
+            {"rule": rule.name, "text": rule.text, "statement": list(rule.statement)}
+            for rule in certification(heading, summary)
+        ],
+        "declaration": {"law": "28 U.S.C. § 1746", "without_the_united_states": WITHOUT, "within": WITHIN},
         "acquired": [{"how": how, "items": count} for how, count in sorted(summary.methods.items())],
-        "for_the_signer": list(_FOR_THE_SIGNER),
     }
 
 
@@ -130,7 +121,7 @@ def _log(log: LogState) -> dict[str, Any]:
         "root": log.root,
         "last_verified": _verified(log.verified) if log.verified else None,
         "checkpoint": _head(log, head) if head else None,
-        "check_later": f"{CHECK_LATER} --expect {log.kept_as}" if log.kept_as else None,
+        "check_later": f"{_CHECK_LATER} {log.kept_as}" if log.kept_as else None,
     }
 
 

@@ -103,6 +103,7 @@ class MadeLedger:
         self.items, self.copies = dict(items), copies
         self.disagreeing: dict[str, tuple[str, ...]] = {}
         self.recorded: list[custody.Entry] = []
+        self.shared: list[CustodyEvent] = []
         self._leaves = {
             event.seq: leaf_hash(leaf_of(event.body.encode("utf-8", "surrogatepass")))
             for _, told in self.items.values()
@@ -134,6 +135,10 @@ class MadeLedger:
             return {(level, seq): self._leaves[seq] for level, seq in nodes}
         except KeyError as error:
             raise LedgerAlteredError("no such node") from error
+
+    def of_kind(self, kind: str) -> Iterator[tuple[int, str]]:
+        """Of events about many items, which are told apart from each item's own."""
+        return iter([(event.seq, event.body) for event in self.shared if event.kind == kind])
 
     def record(self, entries: Sequence[custody.Entry]) -> None:
         for entry in entries:
@@ -171,7 +176,8 @@ def an_origin(number: int, name: str, **changes: Any) -> Origin:
 class Made:
     """One item in the making: what is on record of it, and what lies in the archive.
 
-    ``before`` and ``proof`` go to ``Dossiers``. ``copies``: of the public key, as the ledger holds them.
+    ``before`` and ``proof`` go to ``Dossiers``. ``shared``: events about many items.
+    ``copies``: of the public key, as the ledger holds them.
     """
 
     number: int = 0
@@ -179,6 +185,7 @@ class Made:
     events: list[CustodyEvent] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     copies: tuple[HeldKey, ...] = (KEY,)
+    shared: list[CustodyEvent] = field(default_factory=list)
     disagreements: tuple[str, ...] = ()
     before: int | None = None
 
@@ -198,6 +205,7 @@ class Made:
         row = state or EvidenceState(Verdict.VERIFIED, (), (), None, NOW + timedelta(days=1))
         ledger = MadeLedger({self.evidence.id: (EvidenceRecord(self.evidence, row), self.events)}, *self.copies)
         ledger.disagreeing[self.evidence.id] = self.disagreements
+        ledger.shared = self.shared
         return ledger
 
     def dossier(self, prove: Callable[[str], Proof] | None = None) -> ItemDossier:

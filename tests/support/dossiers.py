@@ -13,10 +13,12 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
-from archiver.domain.custody import EvidenceRepaired, RepairedFile, SourceObserved, SourceRestored
+from archiver.cli.report_file import Renderer
+from archiver.domain.custody import EvidenceRepaired, RepairedFile, Reported, SourceObserved, SourceRestored
+from archiver.domain.custody_facts import Exported
 from archiver.domain.dossier import Heading, ItemDossier, Summary
 from archiver.domain.evidence import EvidenceFile, FileRole, Origin
-from archiver.domain.log_records import ClaimedKey, KeyStanding, LogState, LogTrust, StoredCheckpoint
+from archiver.domain.log_records import ClaimedKey, KeyStanding, LastVerified, LogState, LogTrust, StoredCheckpoint
 from archiver.domain.records import CustodyEvent
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, judgement
 from tests.support.dossier_events import (
@@ -34,6 +36,7 @@ from tests.support.dossier_events import (
     a_survey,
     an_acquisition,
     an_audit,
+    an_event,
     an_origin,
     passed,
     results,
@@ -53,6 +56,21 @@ def full_made(number: int = 0) -> Made:
     made.tells(an_audit(made.evidence, passed(), 180))
     made.tells(an_audit(made.evidence, passed(), 1150))
     made.tells(a_survey(made.evidence))
+    last = made.events[-1].seq
+    reported = Reported(
+        at=NOW, ids=(made.evidence.id,), count=1, selection="one item, by its ID", format="html", sha256="1" * 64
+    )
+    exported = Exported(
+        at=NOW,
+        ids=(made.evidence.id,),
+        count=1,
+        selection="one item, by its ID",
+        form="folder",
+        manifest_sha256="2" * 64,
+        files=3,
+        size=1774,
+    )
+    made.shared = [an_event(last + 1, reported), an_event(last + 2, exported)]
     return made
 
 
@@ -260,6 +278,8 @@ LOG = LogState(
     root="e" * 64,
     head=StoredCheckpoint(7, NOTE),
     head_at=NOW - timedelta(minutes=1),
+    head_root="d" * 64,
+    verified=LastVerified(6, NOW - timedelta(days=2), 6, 0, False, 1),
 )
 CONTRADICTED_LOG = replace(
     LOG,
@@ -306,3 +326,12 @@ def summary_of(items: Iterable[ItemDossier]) -> Summary:
     for item in items:
         summary.add(item)
     return summary
+
+
+def rendered(renderer: Renderer, items: Iterable[ItemDossier], heading: Heading) -> str:
+    """The report on *items* by a renderer of text: items first, as ``report`` does it."""
+    summary, body = Summary(), []
+    for item in items:
+        body += renderer.item(item, first=not summary.items)
+        summary.add(item)
+    return "".join([*renderer.begin(heading, summary), *body, *renderer.end()])

@@ -19,15 +19,15 @@ from archiver.domain.facts import Absent, Label
 from archiver.domain.log_records import KeyStanding
 from archiver.domain.verdict import CheckResult, Finding, Reason
 from archiver.render.json_report import SCHEMA, JsonReport
+from tests.support.dossier_events import HOSTILE
 from tests.support.dossiers import (
     CONTRADICTED_LOG,
     DOSSIERS,
-    HOSTILE,
     UNASKED_LOG,
     a_heading,
     bare_heading,
     hostile_heading,
-    summary_of,
+    rendered,
 )
 
 FORM: dict[str, Any] = json.loads(
@@ -44,9 +44,7 @@ HEADINGS = {
 
 
 def report(items: Sequence[ItemDossier], heading: Heading) -> Any:
-    renderer = JsonReport()
-    body = "".join(text for n, item in enumerate(items) for text in renderer.item(item, first=n == 0))
-    return json.loads("".join([*renderer.begin(heading, summary_of(items)), body, *renderer.end()]))
+    return json.loads(rendered(JsonReport(), items, heading))
 
 
 @pytest.fixture(scope="module")
