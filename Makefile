@@ -15,7 +15,7 @@ VENV ?= .venv
 UV ?= uv
 DEMO_ARGS ?=
 # More workers than cores: many tests wait for a server, a disk or a clock.
-PYTEST_ARGS ?= -n 5 --dist worksteal
+PYTEST_ARGS ?= -n 4 --dist worksteal
 # For every benchmark: --dir PATH is where it works (the disk that is measured), --json what it answers.
 BENCH_ARGS ?=
 BENCH_LEDGER := append verify prove sync_overhead

@@ -14,4 +14,5 @@ pytest_plugins = [
     "tests.support.anchoring",
     "tests.support.cli",
     "tests.support.slow_s3",
+    "tests.support.tampered",
 ]

@@ -25,7 +25,7 @@ from archiver.log.tiles import checkpoint_path
 from archiver.render.progress import SilentProgress
 from archiver.work.rebuild import Rebuild, Rebuilt
 from tests.support.histories import fill
-from tests.support.ledgers import ACTOR, LedgerPlace, acquired, item, make_ledger
+from tests.support.ledgers import ACTOR, LedgerPlace, acquired, closed_file, item, make_ledger
 from tests.support.made_log import MadeLog, make_log
 from tests.support.published import publish, rows_of, tables_that_differ, without_last_event
 
@@ -72,13 +72,28 @@ def filled(ledger_place: LedgerPlace, archive: Path) -> tuple[LedgerPlace, MadeL
     return ledger_place, log
 
 
-@pytest.fixture
-def small(sqlite_place: LedgerPlace, archive: Path) -> tuple[LedgerPlace, MadeLog]:
-    """A SQLite ledger of a few events, published."""
-    make_ledger(sqlite_place)
-    with closing(open_ledger(sqlite_place.url, ACTOR)) as ledger:
+@pytest.fixture(scope="module")
+def small_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[LedgerPlace, Path, MadeLog]:
+    """A SQLite ledger of a few events, published: the archive, and the log."""
+    folder = tmp_path_factory.mktemp("small")
+    place = LedgerPlace(f"sqlite:///{folder}/ledger.db")
+    make_ledger(place)
+    with closing(open_ledger(place.url, ACTOR)) as ledger:
         fill(ledger, 3, 300)
-        return sqlite_place, publish(ledger, archive, 100)
+        log = publish(ledger, folder / "archive", 100)
+    return place, folder / "archive", log
+
+
+@pytest.fixture
+def small(
+    small_made: tuple[LedgerPlace, Path, MadeLog], sqlite_place: LedgerPlace, archive: Path
+) -> tuple[LedgerPlace, MadeLog]:
+    """The same, to be changed."""
+    made, published, log = small_made
+    sqlite_place.file.parent.mkdir()
+    sqlite_place.file.write_bytes(closed_file(made))
+    shutil.copytree(published, archive)
+    return sqlite_place, log
 
 
 def test_the_rebuilt_ledger_is_the_lost_one_row_for_row(filled, archive):

@@ -42,7 +42,7 @@ def held(home, archived):
 
 
 def audit(home, *arguments, status):
-    return home.run("audit", *arguments or ["--all"], "--json", status=status).json
+    return home.run_here("audit", *arguments or ["--all"], "--json", status=status).json
 
 
 def test_answers_as_the_contract_says(home, held):

@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import stat
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from archiver.log.checkpoint import read_checkpoint
 from archiver.log.note import ed25519_key, parse_key, signed_by
 from archiver.settings import load_settings
 from tests.support.aws import AwsStand
+from tests.support.cli import Forked
 from tests.support.kms import KEY_ARN, KmsServer
 
 ROOT = Path(__file__).parents[2]
@@ -36,14 +36,8 @@ PLAIN = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "ARCHI
 def archiver(
     folder: Path, *arguments: str, environ: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "archiver.cli.main", *arguments],
-        cwd=folder,
-        env=PLAIN | (environ or {}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = Forked(arguments, folder, PLAIN | (environ or {})).wait()
+    return subprocess.CompletedProcess(arguments, ran.status, ran.stdout, ran.stderr)
 
 
 def doctor(folder: Path, *, environ: dict[str, str] | None = None) -> tuple[int, dict[Any, dict[str, Any]]]:

@@ -69,7 +69,7 @@ def test_no_event_holds_a_secret_of_the_configuration_or_the_environment(site: S
     site.deliver(damaged=True)
     receiver.status = 500
     daemon = site.start().until_ready()
-    wanted = {"source_failed", "source_synced", "evidence_acquired", "alert_raised", "alert_told"}
+    wanted = {"source_failed", "source_synced", "evidence_acquired", "alert_raised", "alerts_refused"}
     daemon.until(lambda: wanted <= set(site.kinds()))
 
     other = address.replace("secret-word", SECRETS["the password of another address"])

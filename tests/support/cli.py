@@ -309,11 +309,14 @@ class Snapshot:
         home.rng.setstate(self._home.rng.getstate())
 
 
-def archived_home(folder: Path, *deliveries: Mapping[str, Any]) -> tuple[Snapshot, list[Path]]:
-    """A home below *folder* with *deliveries* (as :meth:`Home.deliver` takes them) archived; their folders there."""
+def archived_home(folder: Path, *deliveries: Mapping[str, Any], **source: object) -> tuple[Snapshot, list[Path]]:
+    """A home below *folder* with *deliveries* (as :meth:`Home.deliver` takes them) archived; their folders there.
+
+    *source*: more of the configuration of its source.
+    """
     home = Home(folder / "home")
     home.root.mkdir()
-    home.configure(home.folder_source())
+    home.configure(home.folder_source(**source))
     home.run("keys", "import", home.list_keys(signing_key()), status=0)
     folders = [home.deliver(signing_key(), **more) for more in deliveries]
     home.run("sync", status=0)

@@ -28,7 +28,7 @@ from archiver.provision import provision
 from archiver.render.progress import SilentProgress
 from archiver.settings import load_settings
 from archiver.wiring import open_app
-from tests.support.cli import ABOUT_THE_LOG
+from tests.support.cli import ABOUT_THE_LOG, Forked
 from tests.support.ledgers import ACTOR
 
 ROOT = Path(__file__).parents[2]
@@ -147,14 +147,9 @@ class Site:
 
     def command(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "archiver.cli.main", "--config", str(self.config), *arguments],
-            env=self.environment(**environ),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        given = ("--config", str(self.config), *arguments)
+        ran = Forked(given, self.folder, self.environment(**environ)).wait()
+        return subprocess.CompletedProcess(given, ran.status, ran.stdout, ran.stderr)
 
     def prepare(self, with_key: bool = True) -> None:
         """Makes ledger and archive, and imports the key; in this process, for the sake of speed."""

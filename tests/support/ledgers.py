@@ -90,13 +90,18 @@ def make_ledger(place: LedgerPlace) -> None:
         file.write(_new_sqlite())
 
 
+def closed_file(place: LedgerPlace) -> bytes:
+    """The SQLite ledger at *place*, which nobody has open, as one file: for copies of it."""
+    assert not Path(f"{place.file}-wal").exists()
+    return place.file.read_bytes()
+
+
 @cache
 def _new_sqlite() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "ledger.db"
-        upgrade(f"sqlite:///{file}", ACTOR, START)
-        assert [one.name for one in Path(folder).iterdir() if "-wal" in one.name] == []
-        return file.read_bytes()
+        place = LedgerPlace(f"sqlite:///{folder}/ledger.db")
+        upgrade(place.url, ACTOR, START)
+        return closed_file(place)
 
 
 @pytest.fixture

@@ -11,20 +11,24 @@ import pytest
 from archiver.render.progress import SilentProgress
 from archiver.settings import load_settings
 from archiver.wiring import open_app
-from tests.support.cli import recently
+from tests.support.cli import archived_home, recently
 
 OLD = 24 * 12
 """Hours: outside of the window."""
 
 
-@pytest.fixture
-def app(home, key):
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory):
     """A source that was wholly listed once, with one old and one new delivery; both are archived."""
-    home.configure(home.folder_source(window="7d"))
-    home.run("keys", "import", home.list_keys(key), status=0)
-    home.deliver(key, complete_time=recently(OLD))
-    home.deliver(key)
-    home.run("sync", status=0)
+    made, _folders = archived_home(
+        tmp_path_factory.mktemp("archived"), {"complete_time": recently(OLD)}, {}, window="7d"
+    )
+    return made
+
+
+@pytest.fixture
+def app(home, archived):
+    archived.restore(home)
     opened = open_app(load_settings(home.config, {}), Event(), SilentProgress())
     yield opened
     opened.close()

@@ -143,10 +143,14 @@ class EventCheck:
         for rows in self._numbered:
             rows.begin(part)
         start, end = part
+        judged, again = self._verifications, self._repeats.again
         for row in chain.from_iterable(self._indexes.watch(self._reader.numbered(custody_events, start or 0, end))):
             kind, body = row[2], row[4]
             if type(body) is str:
                 if kind == EvidenceVerified.kind:
+                    if again(row, judged.head):
+                        judged.head = next(judged.rest, _END)
+                        continue
                     if self._is_verified(row):
                         continue
                 elif kind == EvidenceAcquired.kind and self._is_acquired(row):
@@ -160,9 +164,6 @@ class EventCheck:
     def _is_verified(self, row: Row) -> bool:
         """True if *row* and what follows from it is all in order; nothing is taken or told otherwise."""
         rows = self._verifications
-        if self._repeats.again(row, rows.head):
-            rows.head = next(rows.rest, _END)
-            return True
         seq, at, _, item, body = row
         found = self._usual_audit(body)
         if found is None:
