@@ -8,39 +8,48 @@ from enum import Enum
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from archiver.domain.dossier import FileAccount, Heading, ItemDossier, Standing, Summary, event_runs, judged_runs
-from archiver.domain.evidence import FileRole
+from archiver.domain.dossier import Heading, ItemDossier, Summary, judged_runs
+from archiver.domain.facts import Label
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Verdict
-from archiver.render.statements import (
-    CHECK_LATER,
-    FINDINGS,
-    KEYS,
-    NOT_COVERED,
-    REASONS,
-    SIGNATURES,
-    STANDINGS,
-    VERDICTS,
-    VERIFIED_MEANS,
+from archiver.render import certification
+from archiver.render.html_item import (
+    FILES_SHOWN,
+    Verbatim,
+    facts_of,
+    last_read,
+    lines_of,
+    not_proved,
+    proof_text,
+    proved,
+    told_events,
+    tone_of,
 )
+from archiver.render.pictures.calendar import calendar
+from archiver.render.pictures.coverage import coverage
+from archiver.render.pictures.svg import Picture
+from archiver.render.pictures.timeline import timeline
+from archiver.render.words.en import WORDS as ENGLISH
+from archiver.render.words.vocabulary import CHECK_LATER, Words
+from archiver.version import NAME
 
 _MOST_CHARS: Final = 20_000
 """Longest text that stands in one place: a check's detail holds up to twenty troubles."""
-
-_MOST_FILES: Final = 1000
-"""Most files of an item that the page lists one by one; a file list beyond that is the JSON report's."""
 
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 class HtmlReport:
-    """``Renderer`` of HTML."""
+    """``Renderer`` of HTML. ``as_of``: when the head was signed that the report is made of, for the pictures."""
 
     name: Final = "html"
 
-    def __init__(self) -> None:
+    def __init__(self, words: Words = ENGLISH, as_of: datetime | None = None) -> None:
+        self._words, self._as_of = words, as_of
+        self._told: tuple[Heading, Summary] | None = None
         self._environment = Environment(
             loader=PackageLoader("archiver.render"),
             autoescape=True,
@@ -51,47 +60,92 @@ class HtmlReport:
             keep_trailing_newline=True,
         )
         self._environment.globals.update(
-            reasons=REASONS, findings=FINDINGS, key_standings=KEYS, size_of=_size, check_later=CHECK_LATER
+            words=words,
+            t=words.text,
+            n=words.count,
+            size_of=self._size,
+            facts_of=lambda facts: facts_of(facts, words),
+            lines_of=lines_of,
+            tone_of=tone_of,
+            drawn=_drawn,
+            Label=Label,
+            files_shown=FILES_SHOWN,
         )
+        self._environment.filters["moment"] = self._moment
         self._item = self._environment.get_template("item.html")
 
     def begin(self, heading: Heading, summary: Summary) -> Iterator[str]:
         """Everything above the items."""
-        template = self._environment.get_template("head.html")
-        yield from template.generate(
+        self._told = heading, summary
+        yield from self._environment.get_template("head.html").generate(
             heading=heading,
             summary=summary,
-            outcome=_outcome(summary),
-            counts=[(verdict, summary.by_verdict[verdict], VERDICTS[verdict]) for verdict in _JUDGED],
+            tool=NAME,
+            outcome=self._outcome(summary),
+            counts=[(verdict, summary.by_verdict[verdict]) for verdict in _JUDGED],
             lines=[*summary.others, *summary.verified],
-            verified_means=VERIFIED_MEANS,
-            not_covered=NOT_COVERED,
+            coverage=coverage(summary.days, self._words),
         )
 
     def item(self, item: ItemDossier, first: bool) -> Iterator[str]:  # noqa: ARG002 - JSON needs it
         """One section."""
-        signature = SIGNATURES[item.signature.value] if item.signature else "was never judged"
+        words = self._words
         yield from self._item.generate(
             item=item,
             evidence=item.evidence,
             state=item.state,
-            meaning=VERDICTS[item.state.verdict],
-            signature=signature,
-            files=[(file, STANDINGS[file.standing], _tone(file)) for file in item.files[:_MOST_FILES]],
-            more_files=max(0, len(item.files) - _MOST_FILES),
-            hashes=item.signed_hashes[:_MOST_FILES],
+            proved=proved(item, words),
+            not_proved=not_proved(item, words),
+            timeline=timeline(item, words, self._as_of),
+            calendar=calendar(item.judged, item.evidence.acquired_at, words, self._as_of),
             runs=judged_runs(item.judged),
-            spans=event_runs(item.history),
-            is_s3=item.evidence.source_url.startswith("s3://"),
+            read=last_read(item.history),
+            events=told_events(item.history, words),
+            proof=proof_text(item.proof.data),
         )
 
     def end(self) -> Iterator[str]:
-        """What closes the page."""
-        yield from self._environment.get_template("tail.html").generate()
+        """The log, the certification, and what closes the page. Raises ValueError before :meth:`begin`."""
+        if self._told is None:
+            raise ValueError("a page ends after its beginning")
+        yield from self._environment.get_template("tail.html").generate(
+            heading=self._told[0],
+            check_later=CHECK_LATER,
+            rules=certification.certification(*self._told),
+            without=certification.WITHOUT,
+            within=certification.WITHIN,
+        )
+
+    def _outcome(self, summary: Summary) -> tuple[Verdict, str]:
+        """The verdict that the page's banner has the colour of, and its words."""
+        words, items = self._words, self._words.count("items", summary.items)
+        for verdict in _JUDGED[:2]:
+            if count := summary.by_verdict[verdict]:
+                return verdict, words.text(f"result.{verdict}", n=count, items=items)
+        if not summary.items:
+            return Verdict.INDETERMINATE, words.text("result.empty")
+        return Verdict.VERIFIED, words.text("result.verified", items=items)
+
+    def _moment(self, moment: datetime | None) -> str:
+        """A time inside of a sentence."""
+        return self._words.text("not_known") if moment is None else format_time(moment)
+
+    def _size(self, size: int) -> str:
+        """Bytes for people, exact ones in brackets."""
+        amount, unit = float(size), 0
+        while amount >= 1024 and unit < len(_UNITS) - 1:
+            amount, unit = amount / 1024, unit + 1
+        exact = self._words.count("bytes", size)
+        return exact if unit == 0 else f"{amount:.1f} {_UNITS[unit]} ({exact})"
 
 
 _JUDGED: Final = (Verdict.FAILED, Verdict.INDETERMINATE, Verdict.VERIFIED)
 """What is wrong comes first."""
+
+
+def _drawn(picture: Picture) -> Markup:
+    """A picture into the page as it is: it escaped its own texts."""
+    return Markup(picture.svg)  # noqa: S704
 
 
 def _shown(value: object) -> object:
@@ -99,6 +153,8 @@ def _shown(value: object) -> object:
     match value:
         case None | "":
             return "–"
+        case Markup() | Verbatim():
+            return value
         case datetime():
             return format_time(value)
         case Enum():
@@ -106,39 +162,3 @@ def _shown(value: object) -> object:
         case str():
             return printable(value, _MOST_CHARS)
     return value
-
-
-def _outcome(summary: Summary) -> tuple[Verdict, str]:
-    """The verdict that the page's banner has the colour of, and its words."""
-    failed, unknown = summary.by_verdict[Verdict.FAILED], summary.by_verdict[Verdict.INDETERMINATE]
-    items = _items(summary.items)
-    if failed:
-        return Verdict.FAILED, f"{failed} of {items} FAILED"
-    if unknown:
-        return Verdict.INDETERMINATE, f"{unknown} of {items} could NOT be judged"
-    return Verdict.VERIFIED, f"{items}: all verified" if summary.items != 1 else "1 item: verified"
-
-
-def _items(count: int) -> str:
-    return "1 item" if count == 1 else f"{count} items"
-
-
-def _tone(file: FileAccount) -> str:
-    """The CSS class of a file's standing."""
-    if file.standing.is_bad:
-        return "failed"
-    if file.standing is Standing.SIGNED:
-        return "verified"
-    return "plain" if file.role is FileRole.SIGN_FILE else "indeterminate"
-
-
-def _size(size: int | None) -> str:
-    """Bytes for people, exact ones in brackets."""
-    if size is None:
-        return "–"
-    amount, unit = float(size), 0
-    while amount >= 1024 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1024, unit + 1
-    if size == 1:
-        return "1 byte"
-    return f"{size} bytes" if unit == 0 else f"{amount:.1f} {_UNITS[unit]} ({size} bytes)"

@@ -119,10 +119,10 @@ def test_sentences() -> None:
     en, ja = WORDS["en"], WORDS["ja"]
     acquired = a_happening("evidence_acquired", how="fetched", count=1, url="s3://b", verdict="failed", codes="a, b")
     assert en.sentence(acquired) == "fetched 1 file from s3://b; FAILED (a, b)"
-    assert ja.sentence(acquired) == "s3://b から1 個のファイルを取得。判定:検証失敗 (a, b)"
+    assert ja.sentence(acquired) == "s3://b から1 個のファイルを取得。判定：検証失敗 (a, b)"
     audited = a_happening("evidence_verified", occasion="audit", verdict="verified", codes="")
     assert en.sentence(audited) == "read again; verified"
-    assert ja.sentence(audited) == "再読み取り。判定:検証済み"
+    assert ja.sentence(audited) == "再読み取り。判定：検証済み"
 
 
 def test_a_sentence_never_fails() -> None:

@@ -26,9 +26,9 @@ TEXTS: Final = {
     "unreadable_event": "THE BODY OF THIS EVENT CANNOT BE READ ({trouble})",
     "none": "none",
     "not_known": "not known",
+    "join": ", ",
+    "pair": "{what}: {text}",
     "no_value": "No value",
-    "to": "to",
-    "yes": "yes",
     "items.one": "{n} item",
     "items.many": "{n} items",
     "files.one": "{n} file",
@@ -84,7 +84,9 @@ TEXTS: Final = {
     "files": "Files, as acquired",
     "file.path": "Archived at",
     "file.size": "Size",
-    "file.computed": "SHA-256 computed",
+    "file.computed": "SHA-256 as acquired",
+    "file.last_read": "SHA-256 as last read",
+    "file.event": "event {seq}",
     "file.signed": "SHA-256 signed",
     "file.listed": "SHA-256 listed",
     "file.not_delivered": "not delivered",
@@ -162,6 +164,17 @@ TEXTS: Final = {
     "log.head": "{size} events, begun {at}",
     "log.verified": "verified: signed with the configured key, and the ledger’s tree leads to it",
     "log.not_verified": "NOT verified",
+    "log.last": "Ledger verified",
+    "log.last.never": "never: no ledger verify is on record",
+    "log.last.unreadable": "event {seq} tells, and cannot be read: archiver ledger verify",
+    "log.last.line": "{at}, {problems} in the first {size} events, {unchecked} not checked (event {seq})",
+    "log.last.failed": "When the ledger was last verified, it did NOT fit together: {problems}",
+    "problems.one": "{n} problem",
+    "problems.many": "{n} problems",
+    "log.later": (
+        "To hold a later ledger against this page, where the ledger can be read (for other readers: archiver ledger "
+        "prove):"
+    ),
     "log.no_head": "none was signed yet",
     "footer": (
         "The SHA-256 of this page is on record in the ledger, in the custody event “reported” that was made with it."

@@ -15,7 +15,7 @@ from archiver.render.words.vocabulary import Words
 _LABELS: Final = {
     Label.SIGNED: "AWS の電子署名の対象",
     Label.OBSERVED: "AWS の API の応答",
-    Label.CLAIMED: "申告のみ(署名の対象外)",
+    Label.CLAIMED: "申告のみ（署名の対象外）",
     Label.RECORDED: "本アーカイブの記録",
     Label.STATED: "運用者の申告",
 }
@@ -41,22 +41,22 @@ _ABSENCES: Final = {
     Absent.UNREADABLE: "所定の形式になっていない",
     Absent.NO_KEY: "確認に使用できる公開鍵が記録にない",
     Absent.NEVER: "まだ一度も行われていない",
-    Absent.NONE: "該当なし(不要)",
+    Absent.NONE: "該当なし（不要）",
 }
 
 _FACTS: Final = {
     "partition": "AWS パーティション",
     "account": "アカウント",
-    "region": "リージョン(署名ファイルの記載)",
+    "region": "リージョン（署名ファイルの記載）",
     "source_name": "取得元の名称",
     "source_url": "取得元の URL",
     "bucket": "バケット",
     "prefix": "取得元での所在",
     "query_id": "クエリ ID",
     "key_region": "公開鍵を提供したリージョン",
-    "sql_text": "SQL 文(署名対象のヘッダー行)",
-    "execution_time": "実行時刻(署名対象のヘッダー行)",
-    "query_complete_time": "クエリ完了時刻(署名ファイルの記載)",
+    "sql_text": "SQL 文（署名対象のヘッダー行）",
+    "execution_time": "実行時刻（署名対象のヘッダー行）",
+    "query_complete_time": "クエリ完了時刻（署名ファイルの記載）",
     "described_at": "CloudTrail への照会時刻",
     "query_status": "クエリの状態",
     "delivery_status": "配信の状態",
@@ -66,9 +66,9 @@ _FACTS: Final = {
     "events_matched": "一致したイベント数",
     "events_scanned": "走査したイベント数",
     "bytes_scanned": "走査したバイト数",
-    "milliseconds": "実行時間(ミリ秒)",
+    "milliseconds": "実行時間（ミリ秒）",
     "created_at": "クエリの開始時刻",
-    "query_string": "SQL 文(DescribeQuery の応答)",
+    "query_string": "SQL 文（DescribeQuery の応答）",
     "how": "取得方法",
     "who": "実行ユーザー",
     "host": "実行ホスト",
@@ -76,7 +76,7 @@ _FACTS: Final = {
     "caller": "AWS 上の実行主体",
     "first_seen_at": "初回検知時刻",
     "acquired_at": "取得時刻",
-    "clock_offset_ms": "時計のずれ(ミリ秒)",
+    "clock_offset_ms": "時計のずれ（ミリ秒）",
     "archived_at": "アーカイブ内の所在",
     "revision": "リビジョン",
     "etag": "ETag",
@@ -97,7 +97,7 @@ _FACTS: Final = {
 _VALUES: Final = {
     "how.fetched": "取得",
     "how.imported": "取り込み",
-    "how.fetched_s3": "S3 API による取得(各オブジェクトのバージョンまたは ETag を固定)",
+    "how.fetched_s3": "S3 API による取得（各オブジェクトのバージョンまたは ETag を固定）",
     "how.fetched_folder": "フォルダーからの読み取り",
     "packing.intact": "末尾まで正常",
     "packing.damaged": "破損",
@@ -109,40 +109,40 @@ _VALUES: Final = {
 }
 
 _SENTENCES: Final = {
-    "evidence_acquired": "{url} から{files}を{how}。判定:{outcome}",
-    "evidence_verified": "{occasion}。判定:{outcome}",
-    "source_observed": "取得元の観測:{finding}:{detail}",
+    "evidence_acquired": "{url} から{files}を{how}。判定：{outcome}",
+    "evidence_verified": "{occasion}。判定：{outcome}",
+    "source_observed": "取得元の観測：{finding}：{detail}",
     "source_restored": "取得元で削除されていたものが、再び同一の内容で存在している",
-    "evidence_repaired": "{url} から{files}を修復:{paths}",
+    "evidence_repaired": "{url} から{files}を修復：{paths}",
     "query_described": "クエリ {query} について CloudTrail に照会。{refusal}",
-    "evidence_surveyed": "{files}を末尾まで読み取り(SHA-512、行数、イベント時刻)",
-    "reported": "報告書({form})に収録。SHA-256 {sha256}",
-    "exported": "証拠パッケージ({form})に収録。tagmanifest-sha256.txt の SHA-256 {sha256}",
+    "evidence_surveyed": "{files}を末尾まで読み取り（SHA-512、行数、イベント時刻）",
+    "reported": "報告書（{form}）に収録。SHA-256 {sha256}",
+    "exported": "証拠パッケージ（{form}）に収録。tagmanifest-sha256.txt の SHA-256 {sha256}",
 }
 
 _STEPS: Final = {
-    "places": ("所在の設定:アーカイブ、その中の配信フォルダー、作業用フォルダー", ""),
+    "places": ("所在の設定：アーカイブ、その中の配信フォルダー、作業用フォルダー", ""),
     "hashes": (
-        "各結果ファイルのハッシュ値(圧縮されたままのバイト列に対するもの)",
-        "署名ファイルに記載の値:{listed}",
+        "各結果ファイルのハッシュ値（圧縮されたままのバイト列に対するもの）",
+        "署名ファイルに記載の値：{listed}",
     ),
     "many_hashes": (
-        "各結果ファイルのハッシュ値(圧縮されたままのバイト列に対するもの)",
+        "各結果ファイルのハッシュ値（圧縮されたままのバイト列に対するもの）",
         "各ファイルについて、署名ファイルがその名前とともに記載しているハッシュ値",
     ),
     "key": (
-        "公開鍵:フィンガープリント(MD5)、同一性(SHA-256)、および openssl で検証できる形式への変換",
-        "MD5 {fingerprint}(署名ファイルの記載と一致)、SHA-256 {sha256}",
+        "公開鍵：フィンガープリント（MD5）、同一性（SHA-256）、および openssl で検証できる形式への変換",
+        "MD5 {fingerprint}（署名ファイルの記載と一致）、SHA-256 {sha256}",
     ),
     "asked_key": (
-        "公開鍵:このフィンガープリントの鍵はアーカイブにないため、AWS に照会する必要がある",
-        "公開鍵が得られること。その MD5(openssl dgst -md5)が {fingerprint} であること",
+        "公開鍵：このフィンガープリントの鍵はアーカイブにないため、AWS に照会する必要がある",
+        "公開鍵が得られること。その MD5（openssl dgst -md5）が {fingerprint} であること",
     ),
     "signing": (
-        "署名対象の文字列:記載順のハッシュ値を空白 1 文字で連結したもの(改行なし)",
-        "{sha256}(取得時の記録のとおり)",
+        "署名対象の文字列：記載順のハッシュ値を空白 1 文字で連結したもの（改行なし）",
+        "{sha256}（取得時の記録のとおり）",
     ),
-    "signature": ("署名:16 進表記からバイト列への変換", ""),
+    "signature": ("署名：16 進表記からバイト列への変換", ""),
     "check": ("署名の検証", "Verified OK"),
 }
 
@@ -184,14 +184,14 @@ _FINDINGS: Final = {
 }
 
 _STANDINGS: Final = {
-    Standing.SIGNED: "署名の対象",
-    Standing.LISTED: "記載のとおり(署名の対象であることは未証明)",
-    Standing.MISMATCH: "署名ファイルの記載と【不一致】",
-    Standing.MISSING: "【記載があるのに配信されていない】",
-    Standing.ALTERED: "取得後に【改変または滅失】",
+    Standing.SIGNED: "署名された値と一致",
+    Standing.LISTED: "記載のとおり（署名の対象であることは未証明）",
+    Standing.MISMATCH: "署名ファイルの記載と不一致",
+    Standing.MISSING: "記載があるにもかかわらず配信されていない",
+    Standing.ALTERED: "取得後に改変または滅失",
     Standing.UNREAD: "読み取り不能",
     Standing.UNLISTED: "どの署名ファイルにも記載がなく、署名の対象外",
-    Standing.SIGN_FILE: "電子署名を収めたファイル(それ自体は署名の対象外)",
+    Standing.SIGN_FILE: "電子署名を収めたファイル（それ自体は署名の対象外）",
 }
 
 _ROLES: Final = {
@@ -203,13 +203,13 @@ _ROLES: Final = {
 _KEYS: Final = {
     KeyStanding.CONFIGURED: "設定された鍵",
     KeyStanding.ADOPTED: "本ログの別の鍵。採用の事実は、下記のチェックポイントにより証明される",
-    KeyStanding.NOT_CONFIGURED: "設定された鍵では【ない】。台帳は本ログの鍵とするが、これを裏付けるものがない",
-    KeyStanding.NOT_COMPARED: "台帳の記載のみによる。設定された鍵との照合が【できなかった】",
+    KeyStanding.NOT_CONFIGURED: "設定された鍵ではない。台帳は本ログの鍵とするが、これを裏付けるものがない",
+    KeyStanding.NOT_COMPARED: "台帳の記載のみによる。設定された鍵との照合ができなかった",
 }
 
 _SIGNATURES: Final = {
     "pass": "有効である",
-    "fail": "【有効でない】",
+    "fail": "有効でない",
     "unknown": "検証できなかった",
     "skip": "検証されていない",
 }

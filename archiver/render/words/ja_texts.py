@@ -7,7 +7,7 @@ from typing import Final
 TEXTS: Final = {
     # of the whole report
     "kind": "AWS CloudTrail Lake クエリ結果",
-    "title": "保管の連鎖(Chain of Custody)報告書",
+    "title": "保管の連鎖（Chain of Custody）報告書",
     "report_id": "報告書番号",
     "case": "事件番号",
     "exhibit": "証拠番号",
@@ -20,15 +20,15 @@ TEXTS: Final = {
     "ledger": "台帳",
     "archive": "アーカイブ",
     "as_of": "基準時点",
-    "as_of_head": "イベント {size} 件の署名済みヘッド({at} 作成開始)",
+    "as_of_head": "イベント {size} 件の署名済みヘッド（{at} 作成開始）",
     "as_of_events": "台帳の先頭から {size} 件のイベント",
-    "as_of_all": "台帳の全イベント(署名済みヘッドは照会していない)",
-    "unreadable_event": "【このイベントの本文は読み取れない】({trouble})",
+    "as_of_all": "台帳の全イベント（署名済みヘッドは照会していない）",
+    "unreadable_event": "このイベントの本文は読み取れない（{trouble}）",
     "none": "なし",
     "not_known": "不明",
+    "join": "、",
+    "pair": "{what}：{text}",
     "no_value": "値なし",
-    "to": "から",
-    "yes": "はい",
     "items.one": "{n} 件",
     "items.many": "{n} 件",
     "files.one": "{n} 個のファイル",
@@ -39,22 +39,22 @@ TEXTS: Final = {
     "bytes.many": "{n} バイト",
     "times.one": "1 回",
     "times.many": "{n} 回",
-    "more.one": "ほか {n} 件。全件は JSON 形式の報告書に記載されている。",
-    "more.many": "ほか {n} 件。全件は JSON 形式の報告書に記載されている。",
+    "more.one": "ほか {n} 件（全件は JSON 形式の報告書に記載）。",
+    "more.many": "ほか {n} 件（全件は JSON 形式の報告書に記載）。",
     # the result
     "result": "結果",
-    "result.failed": "{items}中 {n} 件が【検証失敗】",
-    "result.indeterminate": "{items}中 {n} 件が【判定不能】",
-    "result.verified": "全件検証済み:{items}",
+    "result.failed": "{items}中 {n} 件が「検証失敗」",
+    "result.indeterminate": "{items}中 {n} 件が「判定不能」",
+    "result.verified": "全件検証済み：{items}",
     "result.empty": "本報告書の対象となる証拠はない",
     "result.disagreeing": "うち {n} 件について、台帳の内容が相互に矛盾している",
-    "result.log": "ログの正当性が【確認できない】。理由は「保管の連鎖を記録するログ」の節に示す",
+    "result.log": "ログの正当性が確認できない。理由は「保管の連鎖を記録するログ」の節に示す",
     "result.figures": (
-        "{files}、{size}。指摘事項のあるもの(判定には影響しない):{with_findings} 件。"
-        "次回の読み取り期限を過ぎたもの:{overdue} 件。各判定は、それぞれの証拠が最後に判定された時点のものであり、"
+        "{files}、{size}。指摘事項のあるもの（判定には影響しない）：{with_findings} 件。"
+        "次回の読み取り期限を過ぎたもの：{overdue} 件。各判定は、それぞれの証拠が最後に判定された時点のものであり、"
         "その時点は個別に示す。"
     ),
-    "result.events": "本報告書のために読み取ったファイルに含まれるイベントの期間:{first} から {last} まで。",
+    "result.events": "本報告書のために読み取ったファイルに含まれるイベントの期間：{first} から {last} まで。",
     "overview": "一覧",
     "overview.verdict": "判定",
     "overview.evidence": "証拠 ID",
@@ -65,50 +65,52 @@ TEXTS: Final = {
     "verified_means": "「検証済み」の意味と、電子署名の対象外であるもの",
     "evidence": "証拠",
     # one item
-    "disagrees": "台帳の内容が相互に矛盾している:{what}",
+    "disagrees": "台帳の内容が相互に矛盾している：{what}",
     "proved": "証明されていること",
     "not_proved": "証明されていないこと",
-    "proved.signed": "CloudTrail は次の順序のハッシュ値一覧に署名した:{hashes}。電子署名は{signature}。",
+    "proved.signed": "CloudTrail は次の順序のハッシュ値一覧に署名した：{hashes}。電子署名は{signature}。",
     "proved.nothing": "署名の対象であると証明されたものはない。電子署名は{signature}。",
     "proved.never_judged": "一度も検証されていない",
-    "proved.files": "{files}中 {n} 個が、署名されたとおりのバイト列である({at} の判定による)。",
+    "proved.files": "{files}中 {n} 個が、署名されたとおりのバイト列である（{at} の判定による）。",
     "proved.log": "{n} 件の保管イベントがログに記録されている。その証明は後に示す。",
-    "not_proved.file": "{file}:{standing}",
+    "not_proved.file": "{file}：{standing}",
     "not_proved.claims": (
         "ファイル名、アカウント、リージョン、クエリ ID および完了時刻は申告にとどまり、署名の対象ではない。"
     ),
-    "not_proved.overdue": "次回の読み取り期限は {at} であり、【期限を過ぎている】。",
+    "not_proved.overdue": "次回の読み取り期限 {at} を既に過ぎている。",
     "not_proved.no_proof": "ログによる証明は、本報告書に含まれていない。",
     "source": "取得元",
     "query": "クエリ",
     "acquisition": "取得",
-    "files": "ファイル(取得時の内容)",
+    "files": "ファイル（取得時の内容）",
     "file.path": "アーカイブ内の所在",
     "file.size": "サイズ",
-    "file.computed": "SHA-256(計算値)",
-    "file.signed": "SHA-256(署名の対象)",
-    "file.listed": "SHA-256(記載値)",
+    "file.computed": "SHA-256（取得時）",
+    "file.last_read": "SHA-256（最後の読み取り時）",
+    "file.event": "イベント {seq}",
+    "file.signed": "SHA-256（署名された値）",
+    "file.listed": "SHA-256（記載値）",
     "file.not_delivered": "配信されていない",
     "signed_list": "署名されたハッシュ値一覧",
     "sign_file": "署名ファイル、電子署名および公開鍵",
     "sign_file.text": "署名ファイルの原文",
     "sign_file.sha256": "署名ファイルの SHA-256",
     "sign_file.signing": "署名対象の文字列",
-    "sign_file.signature": "電子署名(16 進表記)",
-    "key.fingerprint": "公開鍵のフィンガープリント(MD5)",
+    "sign_file.signature": "電子署名（16 進表記）",
+    "key.fingerprint": "公開鍵のフィンガープリント（MD5）",
     "key.sha256": "公開鍵の SHA-256",
     "key.path": "アーカイブ内の所在",
     "key.region": "リージョン",
     "key.window": "有効期間",
     "key.obtained": "入手の経緯",
-    "key.obtained_how": "{at}、{method}({endpoint})",
+    "key.obtained_how": "{at}、{method}（{endpoint}）",
     "key.caller": "実行主体 {caller}",
     "key.request": "リクエスト {id}",
-    "key.none": "なし:判定に使用できる公開鍵が記録にない。",
+    "key.none": "なし：判定に使用できる公開鍵が記録にない。",
     "checks": "検査",
     "checks.intro": "全 {n} 回の判定。同じ結果が続く判定はまとめ、その最後の判定の検査結果を示す。",
-    "checks.run": "{times}、{first}({first_occasion})から {last}({last_occasion})まで",
-    "fixity": "完全性(Fixity)の確認",
+    "checks.run": "{times}、{first}（{first_occasion}）から {last}（{last_occasion}）まで",
+    "fixity": "完全性（Fixity）の確認",
     "fixity.count": "判定の回数",
     "fixity.first": "最初の判定",
     "fixity.last": "最後の判定",
@@ -116,7 +118,7 @@ TEXTS: Final = {
     "fixity.first_bad": "その後最初の否定的な判定",
     "fixity.failures": "検証失敗",
     "fixity.due": "次回の期限",
-    "fixity.overdue": "【期限超過】",
+    "fixity.overdue": "期限超過",
     "fixity.line": "{at}、{occasion}、イベント {seq}",
     "custody": "保管の連鎖",
     "custody.intro": (
@@ -127,7 +129,7 @@ TEXTS: Final = {
     "custody.when": "日時",
     "custody.who": "実行者",
     "custody.what": "内容",
-    "custody.actor": "{host} 上の {user}({version})",
+    "custody.actor": "{host} 上の {user}（{version}）",
     "custody.body": "本文の SHA-256",
     "custody.before": "前",
     "custody.after": "後",
@@ -136,33 +138,44 @@ TEXTS: Final = {
     "custody.unchanged": "変化なし",
     "custody.same": "{hashes}、前後ともリーフ {seq} と同一",
     "proof": "ログによる証明",
-    "proof.text": "イベント {size} 件のヘッドに対する証明ファイル(docs/proof-format.md):{bytes}、SHA-256 {sha256}",
-    "proof.elsewhere": "長いため本報告書には収録していない。次のコマンドで出力できる:{command}",
-    "proof.none": "なし:{trouble}",
+    "proof.text": "イベント {size} 件のヘッドに対する証明ファイル（docs/proof-format.md）：{bytes}、SHA-256 {sha256}",
+    "proof.elsewhere": "長いため本報告書には収録していない。次のコマンドで出力できる：{command}",
+    "proof.none": "なし：{trouble}",
     "proof.checkpoint": "この証明の到達点であるチェックポイントは、ログの節に一度だけ示す。",
     "steps": "手作業による再検証",
     "steps.intro": (
         "アーカイブを読み取れる環境で、一つのシェルの中で順に実行する。openssl、grep および xxd を要する。"
     ),
-    "steps.expected": "期待される結果:{what}",
+    "steps.expected": "期待される結果：{what}",
     # the log
     "log": "保管の連鎖を記録するログ",
-    "log.intro": "すべての保管イベントは一つのハッシュ木のリーフであり、その頂点(ヘッド)に電子署名を付したものが"
+    "log.intro": "すべての保管イベントは一つのハッシュ木のリーフであり、その頂点（ヘッド）に電子署名を付したものが"
     "チェックポイントである。本報告書を保存しておけば、後日のチェックポイントと照合することにより、それ以前の記録が"
     "その後に変更、削除または挿入されたかどうかを確認できる。",
     "log.none": "本報告書は、ログを照会せずに作成された。",
-    "log.stranger": "台帳が、設定された鍵では【ない】鍵を本ログの鍵としている:{key}",
-    "log.unasked": "設定された鍵を入手できず、本ログの鍵と照合【できなかった】:{why}",
-    "log.trouble": "下記のチェックポイントは【検証されていない】:{why}",
+    "log.stranger": "台帳が、設定された鍵ではない鍵を本ログの鍵としている：{key}",
+    "log.unasked": "設定された鍵を入手できず、本ログの鍵と照合できなかった：{why}",
+    "log.trouble": "下記のチェックポイントは検証されていない：{why}",
     "log.key": "検証鍵",
     "log.claimed": "台帳に記載の鍵",
     "log.events": "イベント数",
     "log.root": "全体のルートハッシュ",
-    "log.root_unreadable": "読み取れない:archiver ledger verify",
+    "log.root_unreadable": "読み取れない：archiver ledger verify",
     "log.checkpoint": "チェックポイント",
     "log.head": "イベント {size} 件、{at} 作成開始",
-    "log.verified": "検証済み:設定された鍵による署名であり、台帳のハッシュ木と一致する",
-    "log.not_verified": "【未検証】",
+    "log.verified": "検証済み：設定された鍵による署名であり、台帳のハッシュ木と一致する",
+    "log.not_verified": "未検証",
+    "log.last": "台帳の検証",
+    "log.last.never": "記録なし（ledger verify が実行された記録はない）",
+    "log.last.unreadable": "イベント {seq} に記録されているが、読み取れない：archiver ledger verify",
+    "log.last.line": "{at}、先頭から {size} 件のイベントについて{problems}、未検査 {unchecked} 件（イベント {seq}）",
+    "log.last.failed": "最後の検証において、台帳の内容は整合していなかった：{problems}",
+    "problems.one": "問題 {n} 件",
+    "problems.many": "問題 {n} 件",
+    "log.later": (
+        "後日の台帳を本ページと照合するには、台帳を読み取れる環境で次を実行する"
+        "（それ以外の読者には archiver ledger prove がある）："
+    ),
     "log.no_head": "まだ署名されていない",
     "footer": "本ページの SHA-256 は、作成と同時に保管イベント「reported」として台帳に記録されている。",
     # pictures
@@ -170,9 +183,9 @@ TEXTS: Final = {
     "timeline.desc": "{first} から {last} までの{events}を、種類ごとに一行で示す。",
     "events.one": "{n} 個の時点",
     "events.many": "{n} 個の時点",
-    "timeline.scales": "縮尺は二つある:区切りの左は{left}、右は{right}。それぞれの中では均等である。",
-    "timeline.scale": "縮尺は一つで均等:{span}。",
-    "timeline.outside": "端の三角形:図の範囲の外。時刻は項目名とともに示す。",
+    "timeline.scales": "縮尺は二つある：区切りの左は{left}、右は{right}。それぞれの中では均等である。",
+    "timeline.scale": "縮尺は一つで均等：{span}。",
+    "timeline.outside": "端の三角形：図の範囲の外。時刻は項目名とともに示す。",
     "timeline.executed": "クエリの実行",
     "timeline.completed": "クエリの完了",
     "timeline.delivered": "配信",
@@ -192,32 +205,32 @@ TEXTS: Final = {
     "calendar": "完全性確認の暦",
     "calendar.desc": (
         "判定を行った日を、その日の最も悪い判定で示す。{first} から {last} まで、計 {times}。"
-        "読み取りのない最長の期間:{gap}。"
+        "読み取りのない最長の期間：{gap}。"
     ),
-    "calendar.kept": "保管中(読み取りなし)",
+    "calendar.kept": "保管中（読み取りなし）",
     "calendar.weekdays": "月 火 水 木 金 土 日",
     "calendar.months": "1月 2月 3月 4月 5月 6月 7月 8月 9月 10月 11月 12月",
-    "calendar.years_left_out": "これより前の年は省略した:{n} 年分。",
+    "calendar.years_left_out": "これより前の年は省略した：{n} 年分。",
     "coverage": "対象期間の分布",
-    "coverage.desc": "パス中の日付(ない場合は取得日)ごとの件数を判定別に示す:{items}、{first} から {last} まで。",
+    "coverage.desc": "パス中の日付（ない場合は取得日）ごとの件数を判定別に示す：{items}、{first} から {last} まで。",
     "coverage.by_day": "日別",
     "coverage.by_month": "月別",
     "coverage.by_year": "年別",
     "coverage.gap": "該当なし",
-    "coverage.left_out": "図に示していない、これより前のもの:{n} 件。",
+    "coverage.left_out": "図に示していない、これより前のもの：{n} 件。",
     # the certification
-    "certification": "証明書(certification)の草案",
+    "certification": "証明書（certification）の草案",
     "certification.draft": (
         "【草案・法的助言ではない】台帳の記録から作成したものである。内容を自ら確認し、"
-        "これについて供述できる適格者(qualified person)のみが、記入、修正および署名をすることができる。"
+        "これについて供述できる適格者（qualified person）のみが、記入、修正および署名をすることができる。"
         "使用の可否および方法は、弁護士が判断する。"
     ),
     "certification.know": "署名者が知っておくべきこと",
     "certification.902": (
-        "連邦証拠規則(Federal Rules of Evidence)902 条(13) 項および (14) 項は、適格者の証明書により、証言に代えて、"
+        "連邦証拠規則（Federal Rules of Evidence）902 条(13) 項および (14) 項は、適格者の証明書により、証言に代えて、"
         "記録の真正性を自己証明できるものとする。(13) 項は正確な結果を生成する処理またはシステムに関するもの、(14)"
-        " 項はハッシュ値等により同一性が確認された複製に関するものである。いずれも 902 条(11) 項(国内)または (12)"
-        " 項(国外)の方式と通知を要する。"
+        " 項はハッシュ値等により同一性が確認された複製に関するものである。いずれも 902 条(11) 項（国内）または (12)"
+        " 項（国外）の方式と通知を要する。"
     ),
     "certification.know.qualified": (
         "署名者は、記録の管理者その他の適格者、すなわち本書の内容について証言できる者でなければならない。訓練、"
@@ -244,8 +257,8 @@ TEXTS: Final = {
         "民事事件において、虚偽であれば署名地で処罰される方式による署名を求める。"
     ),
     "certification.rule": "規則の本文",
-    "certification.statement": "陳述の草案(提出言語である英語で示す)",
-    "certification.1746": "合衆国法典第 28 編 1746 条(28 U.S.C. § 1746):宣誓に代わる宣言の文言",
+    "certification.statement": "陳述の草案（提出言語である英語で示す）",
+    "certification.1746": "合衆国法典第 28 編 1746 条（28 U.S.C. § 1746）：宣誓に代わる宣言の文言",
     "certification.choose": "いずれか一方を選び、他方を抹消すること。",
     "certification.without": "合衆国外で署名する場合",
     "certification.within": "合衆国、その準州、属領または自治領内で署名する場合",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from archiver.domain.dossier import Happening, Standing, Step
 from archiver.domain.evidence import FileRole
@@ -12,6 +13,9 @@ from archiver.domain.facts import Absent, Fact, Label
 from archiver.domain.log_records import KeyStanding
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Finding, Reason, Verdict
+
+CHECK_LATER: Final = "archiver ledger verify"
+"""The command that holds a later ledger against the head that a report carries."""
 
 
 @dataclass(frozen=True, slots=True)
