@@ -35,7 +35,7 @@ x64=$x32$x32
 sum() { h=$(sha256sum 2>/dev/null < "$1") || h=; h=${h%% *}; }
 
 # text_sum TEXT: $h is the SHA-256 of TEXT
-text_sum() { h=$(printf '%s' "$1" | sha256sum); h=${h%% *}; }
+text_sum() { h=$(printf '%s' "$1" | sha256sum 2>/dev/null); h=${h%% *}; }
 
 # shown TEXT: $s is TEXT with everything but harmless characters replaced, for nothing from outside moves a cursor
 shown() {
@@ -213,12 +213,11 @@ if shape manifest-sha256.txt data/; then
   fi
 fi
 
-# second LIST [FIRST]: SHA-512 of what LIST lists; FIRST, if given, must list the same files in the same order
+# second LIST FIRST: SHA-512 of what LIST lists; FIRST, if it is there, must list the same files in the same order
 second() {
-  lines=0 same=yes expected=''
-  set --  "$1" "${2-}"
-  exec 3< "$1"
-  list=$1 first=$2
+  lines=0 same=yes expected='' list=$1 first=$2
+  [ -f "$first" ] || first=''
+  exec 3< "$list"
   [ -z "$first" ] || exec 4< "$first"
   set --
   while IFS= read -r line <&3; do
@@ -749,7 +748,7 @@ fi
 
 # ------------------------------------------------------------------------------------------------------------ verdict
 
-printf '\n%s\n' "$items of evidence: $good_items verified here, $failed_items FAILED, $((items - good_items - failed_items)) not wholly checked."
+printf '\n%s\n' "Items of evidence: $items. Verified here: $good_items. FAILED: $failed_items. Not wholly checked: $((items - good_items - failed_items))."
 if [ $fails -gt 0 ]; then
   printf '%s\n' "VERDICT: FAILED. $fails checks do not hold; each is named above with FAIL."
   if [ $whole = yes ]; then printf '%s\n' '         The lists and the log hold, so the package is as it was packed; what fails is in the items.'
