@@ -11,5 +11,7 @@ def printable(text: str, most: int = DETAIL_CHARS) -> str:
     Control characters, bidirectional overrides, line separators and lone surrogates become ``\\xNN``,
     ``\\uNNNN`` or ``\\UNNNNNNNN``, so that no name can move a cursor, hide an ending or forge a line.
     """
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:most])
+    shown = text[:most]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
     return shown if len(text) <= most else f"{shown}… ({len(text)} characters)"
