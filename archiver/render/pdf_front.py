@@ -1,0 +1,230 @@
+"""What stands before and after the items of a PDF report, as blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from archiver.domain.dossier import Heading, OverviewLine, Summary
+from archiver.domain.log_records import LogState
+from archiver.domain.text import printable
+from archiver.domain.times import format_time
+from archiver.domain.verdict import Verdict
+from archiver.render.pdf_blocks import (
+    ABSENT,
+    DATA,
+    PLAIN,
+    Block,
+    banner,
+    code,
+    group,
+    heading,
+    para,
+    points,
+    rows,
+    table,
+)
+from archiver.render.words.pages import PAGES
+from archiver.render.words.vocabulary import Words
+from archiver.version import NAME
+
+_JUDGED: Final = (Verdict.FAILED, Verdict.INDETERMINATE, Verdict.VERIFIED)
+"""What is wrong comes first."""
+
+_LINES: Final = 25
+"""Verified items that stand in one box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who is to sign the file: the holder's name and the certificate's SHA-256, 64 hex."""
+
+    name: str
+    sha256: str
+
+
+def front_blocks(
+    heading_: Heading, summary: Summary, words: Words, pictures: Sequence[Block], signer: Signer | None
+) -> list[Block]:
+    """Everything above the items. *pictures* stand below the figures."""
+    made = [
+        {"kind": "title", "over": words.text("kind"), "text": words.text("title")},
+        *_banner(heading_, summary, words),
+        rows(_title(heading_, words)),
+        *_signer(signer, words),
+        *_figures(summary, words),
+        *pictures,
+        *_overview(summary, words),
+        heading(2, words.text("labels")),
+        points([(words.marks[label], words.labels[label], label.value) for label in words.labels]),
+        heading(2, words.text("verified_means")),
+        para(words.verified_means),
+    ]
+    for what, text in words.not_covered:
+        made.append(points([(what, text)]))
+    made += _log(heading_.log, words)
+    return made
+
+
+def items_intro(shown: int, summary: Summary, words: Words) -> list[Block]:
+    """What stands above the items: how many of them there are here."""
+    pages = PAGES[words.language]
+    told = (
+        pages["all_in_full"]
+        if shown == summary.items
+        else pages["in_full"].format(shown=shown, items=words.count("items", summary.items))
+    )
+    return [heading(2, words.text("evidence")), para(told), para(pages["escapes"], "small")]
+
+
+def end_blocks(attached: Sequence[tuple[str, str]], words: Words) -> list[Block]:
+    """What closes the report. *attached*: names and descriptions."""
+    pages = PAGES[words.language]
+    return [
+        heading(2, pages["attachments"]),
+        para(pages["attachments.intro"]),
+        rows([(name, text, PLAIN) for name, text in attached]),
+        para(pages["footer"], "small"),
+    ]
+
+
+def _banner(heading_: Heading, summary: Summary, words: Words) -> Iterator[Block]:
+    failed, unknown = summary.by_verdict[Verdict.FAILED], summary.by_verdict[Verdict.INDETERMINATE]
+    items = words.count("items", summary.items)
+    told = [words.text("result.failed", n=failed, items=items)] if failed else []
+    told += [words.text("result.indeterminate", n=unknown, items=items)] if unknown else []
+    if not summary.items:
+        told = [words.text("result.empty")]
+    if summary.disagreeing:
+        told.append(words.text("result.disagreeing", n=summary.disagreeing))
+    contradicted = heading_.log is not None and heading_.log.is_contradicted
+    if contradicted:
+        told.append(words.text("result.log"))
+    tone = Verdict.FAILED if failed or contradicted else Verdict.INDETERMINATE if told else Verdict.VERIFIED
+    if not failed and not unknown and summary.items:
+        told.insert(0, words.text("result.verified", items=items))
+    yield banner(told, tone.value)
+
+
+def _title(heading_: Heading, words: Words) -> Iterator[tuple[str, str, str]]:
+    actor = heading_.actor
+    unstated = ("–", ABSENT)
+    yield words.text("report_id"), heading_.id or "–", DATA
+    for name in ("case", "exhibit", "purpose", "requester"):
+        stated = str(getattr(heading_, name))
+        yield words.text(name), *((stated, PLAIN) if stated else unstated)
+    at = format_time(heading_.generated_at)
+    yield words.text("generated"), words.text("generated_by", at=at, user=actor.user, host=actor.host), PLAIN
+    yield words.text("tool"), f"{NAME} {actor.version}", PLAIN
+    yield words.text("selection"), heading_.selection, PLAIN
+    yield words.text("as_of"), _as_of(heading_, words), PLAIN
+    yield words.text("ledger"), heading_.ledger_url, DATA
+    yield words.text("archive"), heading_.archive_url, DATA
+
+
+def _as_of(heading_: Heading, words: Words) -> str:
+    log = heading_.log
+    if heading_.before is None:
+        return words.text("as_of_all")
+    if log is not None and log.head is not None and log.head.size == heading_.before and log.head_at is not None:
+        return words.text("as_of_head", size=log.head.size, at=format_time(log.head_at))
+    return words.text("as_of_events", size=heading_.before)
+
+
+def _signer(signer: Signer | None, words: Words) -> Iterator[Block]:
+    if signer is None:
+        return
+    pages = PAGES[words.language]
+    text = pages["signer.text"].format(name=signer.name, sha256=signer.sha256)
+    yield rows([(pages["signer"], text, PLAIN)])
+
+
+def _figures(summary: Summary, words: Words) -> Iterator[Block]:
+    yield heading(2, words.text("result"))
+    yield {
+        "kind": "counts",
+        "counts": [
+            {
+                "number": f"{summary.by_verdict[verdict]:,}",
+                "name": words.verdict_names[verdict],
+                "text": words.verdicts[verdict],
+                "tone": verdict.value if summary.by_verdict[verdict] else "",
+            }
+            for verdict in _JUDGED
+        ],
+    }
+    figures = words.text(
+        "result.figures",
+        files=words.count("files", summary.files),
+        size=words.count("bytes", summary.size),
+        with_findings=summary.with_findings,
+        overdue=summary.overdue,
+    )
+    yield para(figures)
+    if summary.first_event is not None and summary.last_event is not None:
+        first, last = format_time(summary.first_event), format_time(summary.last_event)
+        yield para(words.text("result.events", first=first, last=last))
+
+
+def _overview(summary: Summary, words: Words) -> Iterator[Block]:
+    """What is wrong in a table with its reasons, the rest in lines: a thousand rows of a table cost 100 MB."""
+    yield heading(2, words.text("overview"))
+    if summary.others:
+        names = ("overview.verdict", "overview.evidence", "overview.query", "overview.codes")
+        yield table(
+            (24, 49, 0, 44),
+            [words.text(name) for name in names],
+            [_overview_line(line, words) for line in summary.others],
+            [line.verdict.value for line in summary.others],
+        )
+    if summary.verified:
+        yield heading(4, words.verdict_names[Verdict.VERIFIED], Verdict.VERIFIED.value)
+        for start in range(0, len(summary.verified), _LINES):
+            yield code("\n".join(_verified_line(line) for line in summary.verified[start : start + _LINES]))
+    if summary.left_out > 0:
+        yield para(words.text("overview.more", n=summary.left_out), "small")
+
+
+def _overview_line(line: OverviewLine, words: Words) -> tuple[str, str, str, str]:
+    codes = ", ".join([*line.reasons, *(f"+{finding}" for finding in line.findings)])
+    query = line.query_id or line.prefix
+    return words.verdict_names[line.verdict], line.id, f"{line.source}: {query}", codes
+
+
+def _verified_line(line: OverviewLine) -> str:
+    findings = "".join(f" +{finding}" for finding in line.findings)
+    return printable(f"{line.id}  {line.source}: {line.query_id or line.prefix}{findings}")
+
+
+def _log(log: LogState | None, words: Words) -> Iterator[Block]:
+    yield heading(2, words.text("log"))
+    if log is None:
+        yield para(words.text("log.none"), Verdict.INDETERMINATE.value)
+        return
+    yield para(words.text("log.intro"))
+    for key in log.strangers:
+        yield para(words.text("log.stranger", key=key), Verdict.FAILED.value)
+    if log.trust.unasked:
+        yield para(words.text("log.unasked", why=log.trust.unasked), Verdict.INDETERMINATE.value)
+    if log.head_trouble:
+        tone = Verdict.FAILED if log.head_compared else Verdict.INDETERMINATE
+        yield para(words.text("log.trouble", why=log.head_trouble), tone.value)
+    yield rows(_log_rows(log, words))
+    if log.head is not None:
+        yield group(heading(4, words.text("log.checkpoint")), code(log.head.note))
+
+
+def _log_rows(log: LogState, words: Words) -> Iterator[tuple[str, str, str]]:
+    for key in log.trust.keys:
+        yield words.text("log.key"), key, DATA
+    for one in log.claimed[:20]:
+        yield words.text("log.claimed"), f"{one.key} ({words.keys[one.standing]})", DATA
+    yield words.text("log.events"), f"{log.size:,}", PLAIN
+    yield words.text("log.root"), *((log.root, DATA) if log.root else (words.text("log.root_unreadable"), ABSENT))
+    if log.head is None:
+        yield words.text("log.checkpoint"), words.text("log.no_head"), ABSENT
+        return
+    at = format_time(log.head_at) if log.head_at else words.text("not_known")
+    verified = words.text("log.not_verified" if log.head_trouble else "log.verified")
+    yield words.text("log.checkpoint"), f"{words.text('log.head', size=log.head.size, at=at)}; {verified}", PLAIN
