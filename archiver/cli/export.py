@@ -122,7 +122,6 @@ def command(
             if "SOURCE_DATE_EPOCH" not in cli.environ:
                 reporting.now = reporting.log.head_at or given
             reporting.proofs = sys.maxsize
-            _check_room(app, chosen, target)
             made = _export(app, reporting, chosen, target, form, sorted(set(reports)), cli)
             _tell(made, target, form, as_json)
             sign_head(app, cli)
@@ -179,6 +178,7 @@ def _export(
     extras = [_Report(form, heading, target.parent, cli) for form in reports]
     try:
         with _writer(target, form, reporting.now) as writer:
+            _check_room(app, chosen, target)
             made = use_case.run(reporting.items(chosen), writer, about, package_head(reporting.log), extras)
             entry = Exported(
                 at=utc_now(),

@@ -29,6 +29,8 @@ class FilePackage:
 
     def __exit__(self, *_exception: object) -> None:
         if self._stream is not None:
+            with suppress(OSError, ValueError):
+                self.drop()
             with suppress(OSError):
                 self._stream.close()
         self._draft.unlink(missing_ok=True)
@@ -40,6 +42,9 @@ class FilePackage:
     def end(self) -> None:
         """Writes what comes last."""
         raise NotImplementedError
+
+    def drop(self) -> None:
+        """Lets go of what writes into the stream, which is removed; nothing where it has ended."""
 
     def finish(self) -> None:
         """The end, and every byte on the disk."""

@@ -44,6 +44,10 @@ class ZipPackage(FilePackage):
         if written != size:
             raise ValueError(f"{path}: {written} bytes, not {size}")
 
+    def drop(self) -> None:
+        """Else it would write its end into a stream that is closed."""
+        self._zip.close()
+
     def end(self) -> None:
         """The directory of all members."""
         self._zip.close()
