@@ -13,6 +13,8 @@ class Packing(StrEnum):
     INTACT = "intact"
     DAMAGED = "damaged"
     NOT_GZIP = "not_gzip"
+    TOO_LARGE = "too_large"
+    """It unpacks to more than is read (``verify.unpack``), so its end was not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,9 @@ class FileSurvey:
     ``name``, ``size``, ``sha256``: as acquired; what differs from these is not surveyed. ``sha512``: 128 hex, of the
     same bytes. ``unpacked``: bytes after gunzip as far as they can be unpacked; ``rows``: records below the column
     names (RFC 4180), ``first_event``/``last_event``: least and greatest of column ``eventTime``; None where the file
-    is no result, not unpackable, or has no such column. ``execution_time``: of the header line; ``header_sha256``: of
-    that line's bytes without its line end, 64 hex. ``trouble``: why something could not be read, "" where nothing.
+    is no result, has no such column, or could not be read in a way that makes them certain. ``execution_time``: of
+    the header line; ``header_sha256``: of that line's bytes without its line end, 64 hex; None for another line, or
+    one of more than 64 KiB. ``trouble``: why something could not be read, "" where nothing.
     """
 
     name: str

@@ -5,21 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Final
+from itertools import chain
 
 from archiver.domain.dossier import FileAccount, SignFileAccount, Standing
 from archiver.domain.evidence import Evidence, FileRole
 from archiver.domain.facts import Absent, Fact, Label, fact
-from archiver.domain.limits import CSV_HEADER_BYTES, GZIP_PROBE_BYTES, MIB, SIGN_FILE_BYTES
+from archiver.domain.limits import CSV_HEADER_BYTES, DESCRIPTION_BYTES, GZIP_PROBE_BYTES, SIGN_FILE_BYTES
 from archiver.domain.sign_file import SignFileInvalidError, SignFileUnsupportedError, parse_sign_file
 from archiver.errors import MediumError
 from archiver.ports import Store
 from archiver.verify.unpack import Unpacker
 from archiver.work.dossier_facts import header_facts, why_not_described
 from archiver.work.history import History
-
-DESCRIPTION_BYTES: Final = MIB
-"""Largest answer of DescribeQuery that is read; a query's text has 10,000 characters at most."""
 
 
 class ArchiveReader:
@@ -67,8 +64,8 @@ class ArchiveReader:
         head = self._read(path, GZIP_PROBE_BYTES, whole=False)
         if head is None:
             return None
-        start = b""
-        for piece in Unpacker().take(head):
+        start, unpacker = b"", Unpacker()
+        for piece in chain(unpacker.take(head), unpacker.rest()):
             start += piece
             if b"\n" in start or len(start) > CSV_HEADER_BYTES:
                 break

@@ -140,7 +140,9 @@ def _survey_facts(file: FileAccount, survey: FileSurvey | None, signed: bool) ->
         rest = tuple(Fact(name, None, Label.RECORDED, Absent.NONE) for name in names[1:])
         return (Fact("sha512", survey.sha512, Label.RECORDED), *rest)
     content = Label.SIGNED if signed else Label.CLAIMED
-    unread = Absent.UNREADABLE if survey.trouble or survey.rows is None else Absent.NO_COLUMN
+    unread = Absent.NO_COLUMN if survey.rows else Absent.NONE
+    if survey.trouble or survey.rows is None:
+        unread = Absent.UNREADABLE
     return (
         Fact("sha512", survey.sha512, Label.RECORDED),
         Fact("packing", survey.packing.value, Label.RECORDED),

@@ -21,6 +21,9 @@ from archiver.errors import MediumError, StoppedError
 from archiver.ports import Clock, Ledger, Progress, ShouldStop, Store
 from archiver.verify.survey import Surveyor
 
+_STEP: Final = 16 * 1024
+"""Bytes between two looks at whether to stop: a bomb makes 16 MiB of them."""
+
 _RECORD_MOST: Final = 100
 """Items that are recorded together."""
 
@@ -86,9 +89,10 @@ class Survey:
         surveyor = Surveyor(file.name, is_result=file.role is FileRole.RESULT)
         with self.store.open(file.path, from_medium=False) as stream:
             for chunk in _chunks(stream.read, file.path):
-                if self.should_stop():
-                    raise StoppedError("stopped while reading the archive; what was read before is on record")
-                surveyor.take(chunk)
+                for at in range(0, len(chunk), _STEP):
+                    if self.should_stop():
+                        raise StoppedError("stopped while reading the archive; what was read before is on record")
+                    surveyor.take(chunk[at : at + _STEP])
                 self.progress.moved(len(chunk))
         return surveyor.end()
 

@@ -102,6 +102,7 @@ _VALUES: Final = {
     "packing.intact": "intact to its end",
     "packing.damaged": "damaged",
     "packing.not_gzip": "no gzip file",
+    "packing.too_large": "not read to its end: it unpacks to too much",
     "occasion.acquisition": "at acquisition",
     "occasion.audit": "read again",
     "occasion.key": "judged again, for a key had come",
