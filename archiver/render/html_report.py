@@ -8,7 +8,6 @@ from enum import Enum
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from archiver.domain.dossier import Heading, ItemDossier, Summary, judged_runs
 from archiver.domain.facts import Label
@@ -30,7 +29,6 @@ from archiver.render.html_item import (
 )
 from archiver.render.pictures.calendar import calendar
 from archiver.render.pictures.coverage import coverage
-from archiver.render.pictures.svg import Picture
 from archiver.render.pictures.timeline import timeline
 from archiver.render.words.en import WORDS as ENGLISH
 from archiver.render.words.vocabulary import CHECK_LATER, Words
@@ -67,7 +65,6 @@ class HtmlReport:
             facts_of=lambda facts: facts_of(facts, words),
             lines_of=lines_of,
             tone_of=tone_of,
-            drawn=_drawn,
             Label=Label,
             files_shown=FILES_SHOWN,
         )
@@ -143,18 +140,13 @@ _JUDGED: Final = (Verdict.FAILED, Verdict.INDETERMINATE, Verdict.VERIFIED)
 """What is wrong comes first."""
 
 
-def _drawn(picture: Picture) -> Markup:
-    """A picture into the page as it is: it escaped its own texts."""
-    return Markup(picture.svg)  # noqa: S704
-
-
 def _shown(value: object) -> object:
     """What every ``{{ }}`` of a template passes through, so that no place can be forgotten."""
+    if hasattr(value, "__html__") or isinstance(value, Verbatim):  # a macro's own, or printable already
+        return value
     match value:
         case None | "":
             return "–"
-        case Markup() | Verbatim():
-            return value
         case datetime():
             return format_time(value)
         case Enum():
