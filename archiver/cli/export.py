@@ -19,8 +19,8 @@ from archiver.cli.log_head import sign_head
 from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.new_file import check_new
 from archiver.cli.output import counted, human_size, note, print_json, say, warn
-from archiver.cli.report import check_choice, named, reporting_of
-from archiver.cli.report_formats import FORMATS, SigningOptions, draft_of
+from archiver.cli.report import check_choice, named, reporting_of, survey_first
+from archiver.cli.report_formats import FORMATS, draft_of
 from archiver.cli.select import Conditions, condition_options
 from archiver.domain.text import printable
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, StoppedError, StoreFullError
@@ -118,11 +118,13 @@ def command(
             chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
             words = named(chosen.ids) if chosen.ids else conditions.words()
             asked = Request(words, case, exhibit, purpose, requester, language)
+            if at is None:
+                survey_first(app, cli, chosen, "auto")
             reporting = reporting_of(app, cli, asked, given, at)
             if "SOURCE_DATE_EPOCH" not in cli.environ:
                 reporting.now = reporting.log.head_at or given
             reporting.proofs = sys.maxsize
-            made = _export(app, reporting, chosen, target, form, sorted(set(reports)), cli)
+            made = _export(app, reporting, chosen, target, form, sorted(set(reports)))
             _tell(made, target, form, as_json)
             sign_head(app, cli)
     except StoppedError as error:
@@ -152,7 +154,6 @@ def _export(
     target: Path,
     form: str,
     reports: Sequence[str],
-    cli: Cli,
 ) -> Packaged:
     """Writes the package, puts it on record, and then gives it its name."""
     from archiver.domain.custody_facts import Exported
@@ -175,7 +176,7 @@ def _export(
     )
     texts = Texts(script(), guide, item_bytes)
     use_case = Export(app.store, app.ledger.evidence.events, texts, app.progress, app.stop.is_set)
-    extras = [_Report(form, heading, target.parent, cli) for form in reports]
+    extras = [_Report(form, heading, target.parent) for form in reports]
     try:
         with _writer(target, form, reporting.now) as writer:
             _check_room(app, chosen, target)
@@ -217,11 +218,11 @@ def _writer(target: Path, form: str, moment: datetime) -> PackageWriter:
 class _Report:
     """``PackageExtra``: a report on the same items."""
 
-    def __init__(self, form: str, heading: Heading, folder: Path, cli: Cli) -> None:
+    def __init__(self, form: str, heading: Heading, folder: Path) -> None:
         from archiver.domain.dossier import Summary
 
-        signing = SigningOptions(None, None, None, None)
-        self._draft: Draft = draft_of(form, heading.language, folder, signing, cli.environ)
+        as_of = heading.log.head_at if heading.log else None
+        self._draft: Draft = draft_of(form, heading.language, folder, as_of)
         self._name = f"report.{_REPORTS[form]}"
         self._heading, self._summary = heading, Summary()
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _EPILOG: Final = """\b
 Examples:
   archiver report 3f2a9c0d11be --out exhibit-a.html --case 2026-117 --exhibit A
-  archiver report 3f2a9c0d11be --out exhibit-a.pdf --sign key.p12 --tsa https://tsa.example.com
+  archiver report 3f2a9c0d11be --out exhibit-a.pdf --sign key.p12 --sign-passphrase-file FILE --tsa URL
   archiver report --since 2026-01-01 --until 2026-03-31 --out q1.pdf --language ja
   archiver report --all --verdict failed --format json --out - | jq .summary
   archiver report 3f2a9c0d11be --out again.html --at 4711      as it was under the checkpoint of 4,711 events
@@ -99,7 +99,7 @@ def command(
     target = None if out == "-" else Path(out).absolute()
     form = format_of(form, out)
     now = moment_of(cli.environ)
-    signing.check(form, cli.environ)
+    key = signing.key(form, now)
     settings = cli.settings()
     check_target(target, force, settings.archive.path)
     with closing(wiring.open_app(settings, cli.stop, cli.progress())) as app:
@@ -109,7 +109,8 @@ def command(
         if at is None:
             survey_first(app, cli, chosen, survey)
         reporting = reporting_of(app, cli, asked, now, at)
-        draft = draft_of(form, language, target.parent if target else None, signing, cli.environ)
+        folder = target.parent if target else None
+        draft = draft_of(form, language, folder, reporting.log.head_at, (signing, key) if key else None)
         summary = report_on(app, draft, reporting, chosen, target, force)
         _wrote(target, summary, cli)
         sign_head(app, cli)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
+from archiver.cli.output import warn
 from archiver.cli.report_file import Draft, Renderer, TextDraft
 from archiver.errors import UsageError
+
+if TYPE_CHECKING:
+    from archiver.adapters.pdf_key import SigningKey
+    from archiver.domain.dossier import Heading, ItemDossier, Summary
+    from archiver.render.pdf_report import PdfReport
 
 FORMATS: Final = ("html", "pdf", "json", "case", "premis")
 
@@ -23,28 +31,54 @@ _ENDINGS: Final = {
     ".xml": "premis",
 }
 
+_PASSPHRASE_BYTES: Final = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class SigningOptions:
     """``--sign`` and what goes with it; paths as given."""
 
-    sign: str | None
-    sign_cert: str | None
-    sign_passphrase_file: str | None
-    tsa: str | None
+    sign: str | None = None
+    sign_cert: str | None = None
+    sign_passphrase_file: str | None = None
+    sign_trust: str | None = None
+    tsa: str | None = None
 
-    def check(self, form: str, environ: Mapping[str, str]) -> None:
-        """Raises UsageError for what cannot be, before anything is done."""
+    def key(self, form: str, now: datetime) -> SigningKey | None:
+        """The key, None where nothing is to be signed. Raises UsageError, before anything is done."""
+        companions = (self.sign_cert, self.sign_passphrase_file, self.sign_trust, self.tsa)
         if self.sign is None:
-            if self.sign_cert or self.sign_passphrase_file or self.tsa:
-                raise UsageError("--sign-cert, --sign-passphrase-file and --tsa go with --sign")
-            return
+            if any(companions):
+                raise UsageError("--sign-cert, --sign-passphrase-file, --sign-trust and --tsa go with --sign")
+            return None
         if form != "pdf":
             raise UsageError("--sign signs PDF reports", "Add --format pdf.")
-        self.key(environ)
+        from archiver.adapters.pdf_key import read_signing_key
+        from archiver.adapters.pdf_signer import check_installed
 
-    def key(self, environ: Mapping[str, str]) -> Any:
-        raise NotImplementedError
+        check_installed()
+        certificates = Path(self.sign_cert) if self.sign_cert else None
+        return read_signing_key(Path(self.sign), self._passphrase(), now, certificates)
+
+    def _passphrase(self) -> bytes | None:
+        """Never from the command line, which every user of the host can read."""
+        if self.sign_passphrase_file is None:
+            return None
+        try:
+            with Path(self.sign_passphrase_file).open("rb") as stream:
+                return stream.readline(_PASSPHRASE_BYTES).rstrip(b"\r\n")
+        except OSError as error:
+            raise UsageError(f"--sign-passphrase-file {self.sign_passphrase_file}: {error.strerror}") from error
+
+    def signed(self, pdf: bytes, key: SigningKey) -> bytes:
+        """*pdf* with its signature; what it falls short of is said. Raises UsageError, AnchorError, SigningError."""
+        from archiver.adapters.pdf_signer import read_authorities, sign_pdf
+
+        authorities = read_authorities(Path(self.sign_trust)) if self.sign_trust else None
+        made = sign_pdf(pdf, key, self.tsa, authorities=authorities)
+        if made.shortfall:
+            warn(f"the signature is PAdES {made.level}: {made.shortfall}")
+        return made.data
 
 
 def signing_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -52,13 +86,14 @@ def signing_options(command: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(command)
     def with_signing(*args: Any, **options: Any) -> int:
-        names = ("sign", "sign_cert", "sign_passphrase_file", "tsa")
+        names = ("sign", "sign_cert", "sign_passphrase_file", "sign_trust", "tsa")
         return command(*args, signing=SigningOptions(**{name: options.pop(name) for name in names}), **options)
 
     made = (
         click.option("--sign", metavar="KEY", help="Sign the PDF (PAdES): a PKCS#12 file, or a private key as PEM."),
         click.option("--sign-cert", metavar="FILE", help="The key's certificate and its issuers, PEM."),
         click.option("--sign-passphrase-file", metavar="FILE", help="Holds the key's passphrase on its first line."),
+        click.option("--sign-trust", metavar="FILE", help="Trusted roots, PEM: adds proof that nothing was revoked."),
         click.option("--tsa", metavar="URL", help="RFC 3161 authority that time-stamps the signature."),
     )
     for option in reversed(made):
@@ -77,15 +112,48 @@ def format_of(given: str | None, out: str) -> str:
 
 
 def draft_of(
-    form: str, language: str, folder: Path | None, signing: SigningOptions, environ: Mapping[str, str]
+    form: str,
+    language: str,
+    folder: Path | None,
+    as_of: datetime | None,
+    signing: tuple[SigningOptions, SigningKey] | None = None,
 ) -> Draft:
-    """A draft in *form*, whose items pass through *folder*."""
-    if form == "pdf":
-        raise NotImplementedError
-    return TextDraft(_renderer(form, language), folder)
+    """A draft in *form*, whose items pass through *folder*. *as_of*: when the head of the report was signed."""
+    if form != "pdf":
+        return TextDraft(_renderer(form, language, as_of), folder)
+    from archiver.render.pdf_front import Signer
+    from archiver.render.pdf_report import PdfReport
+    from archiver.render.words.languages import WORDS
+
+    if signing is None:
+        return PdfReport(WORDS[language], folder, as_of)
+    options, key = signing
+    return _SignedPdf(PdfReport(WORDS[language], folder, as_of, Signer(key.name, key.sha256)), options, key)
 
 
-def _renderer(form: str, language: str) -> Renderer:
+class _SignedPdf:
+    """``Draft`` of a PDF report that is signed when it is written."""
+
+    def __init__(self, report: PdfReport, options: SigningOptions, key: SigningKey) -> None:
+        self.name = report.name
+        self._report, self._options, self._key = report, options, key
+
+    def add(self, item: ItemDossier) -> None:
+        """See ``Draft``."""
+        self._report.add(item)
+
+    def write(self, heading: Heading, summary: Summary, out: IO[bytes]) -> None:
+        """See ``Draft``."""
+        plain = io.BytesIO()
+        self._report.write(heading, summary, plain)
+        out.write(self._options.signed(plain.getvalue(), self._key))
+
+    def close(self) -> None:
+        """See ``Draft``."""
+        self._report.close()
+
+
+def _renderer(form: str, language: str, as_of: datetime | None) -> Renderer:
     if form == "json":
         from archiver.render.json_report import JsonReport
 
@@ -101,4 +169,4 @@ def _renderer(form: str, language: str) -> Renderer:
     from archiver.render.html_report import HtmlReport
     from archiver.render.words.languages import WORDS
 
-    return HtmlReport(WORDS[language])
+    return HtmlReport(WORDS[language], as_of)
