@@ -15,7 +15,7 @@ from archiver.domain.facts import Fact, Label
 from archiver.domain.verdict import Verdict
 from archiver.render.pictures.calendar import YEARS_DRAWN, calendar
 from archiver.render.pictures.coverage import MOST_YEARS, coverage
-from archiver.render.pictures.svg import COLOURS, WIDTH, Drawing, Picture
+from archiver.render.pictures.svg import COLOURS, WIDTH, Drawing, Picture, width_of
 from archiver.render.pictures.timeline import timeline
 from archiver.render.words.languages import WORDS
 from archiver.render.words.vocabulary import Words
@@ -224,3 +224,12 @@ def test_texts_are_inert() -> None:
     root = ElementTree.fromstring(drawing.picture(10).svg)  # noqa: S314 - our own
     assert [child.tag for child in root.iter()] == [f"{SVG}svg", f"{SVG}title", f"{SVG}desc", f"{SVG}text"]
     assert "\\x1b[2J" in (root[2].text or "")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 40, 92, 400, 3000])
+def test_names_below_the_bars_stand_apart(count: int) -> None:
+    shown = [c for c in read(coverage(days_from(date(2001, 1, 1), count), EN)) if c.tag == f"{SVG}text"]
+    names = [c for c in shown if re.fullmatch(r"\d{4}(-\d\d){0,2}", c.text or "")]
+    places = [(float(c.attrib["x"]), width_of(c.text or "", 9.5)) for c in names]
+    assert names
+    assert all(x + wide < other for (x, wide), (other, _) in itertools.pairwise(places))

@@ -107,14 +107,16 @@ def _bars(drawing: Drawing, buckets: list[_Bucket]) -> None:
     drawing.line(_LEFT, _TOP, WIDTH, _TOP, stroke=FAINT, stroke_width=0.8)
     drawing.text(_LEFT - 5, _TOP + 4, f"{most:,}", anchor="end", size=10.5, fill=SOFT)
     drawing.text(_LEFT - 5, base + 3, "0", anchor="end", size=10.5, fill=SOFT)
-    gaps, every = "", max(1, -(-len(buckets) // 6))
+    gaps, free = "", 0.0
     for n, bucket in enumerate(buckets):
         x, width = _LEFT + 3 + n * pitch, max(1.0, min(pitch * 0.78, 40))
         if not bucket.total:
             gaps += f"M{num(x)} {num(base + 4)}h{num(width)}"
         _bar(drawing, bucket, (x, base), (width, most))
-        if n % every == 0:
-            drawing.text(x, base + 18, bucket.name, size=9.5, fill=SOFT, anchor="start")
+        wide = width_of(bucket.name, 9.5)
+        if x >= free and x + wide <= WIDTH:
+            drawing.text(x, base + 18, bucket.name, size=9.5, fill=SOFT)
+            free = x + wide + 16
     drawing.line(_LEFT, base, WIDTH, base, stroke=INK)
     drawing.path(gaps, fill="none", stroke=SOFT, stroke_width=3, stroke_dasharray="1.5 1")
 
