@@ -192,7 +192,8 @@ class Checkup:
         from archiver.adapters.aws.probe import BucketProbe  # noqa: PLC0415 - boto3 takes half a second
 
         access = replace(source_access(source), attempts=_ATTEMPTS)
-        yield from BucketProbe(source.name, source.bucket, source.prefix, source.region, access, self.clock).checks()
+        place = (source.name, source.bucket, source.prefix, source.region)
+        yield from BucketProbe(*place, access, self.clock, source.describe).checks()
 
     def _windows(self, held: Mapping[str, datetime]) -> Iterator[HealthCheck]:
         """Keys are harvested before they are needed: the current window of each Region should be on hand."""

@@ -110,7 +110,10 @@ class ArchiveSettings(Section):
 
 
 class SourceSettings(Section):
-    """One ``[[sources]]``. ``window``: how far back days are listed again; ``grace``: time a delivery may take."""
+    """One ``[[sources]]``. ``window``: how far back days are listed again; ``grace``: time a delivery may take.
+
+    ``describe``: CloudTrail is asked about the query of each new delivery.
+    """
 
     name: Annotated[str, AfterValidator(check_source_name)]
     url: Annotated[str, AfterValidator(check_source_url)]
@@ -123,6 +126,7 @@ class SourceSettings(Section):
     accounts: tuple[Annotated[str, BeforeValidator(_account)], ...] = ()
     grace: Duration = timedelta(hours=24)
     window: PositiveDuration = timedelta(days=7)
+    describe: bool = True
 
     @property
     def is_s3(self) -> bool:

@@ -121,6 +121,9 @@ _OPTIONS: Final = """\
 #grace = "24h"
 # How far back the days are listed in each pass: later arrivals are seen by whole listings.
 #window = "7d"
+# Whether CloudTrail is asked about the query of each new delivery (cloudtrail:DescribeQuery; it answers for seven
+# days): its text, when it ran, what it read. The answer is kept in the archive. Only for buckets.
+#describe = true
 # Only these accounts; default: all that are there.
 #accounts = ["111122223333"]
 # Credentials: the AWS SDK's own chain, or a profile of it, or a role to assume.

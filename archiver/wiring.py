@@ -22,6 +22,7 @@ from archiver.last_head import last_head_of
 from archiver.log_ports import Anchorer, HeadMemory, PublishedLog, Signer
 from archiver.lost_ledger import lost_ledger
 from archiver.ports import KeyAuthority, Ledger, Messenger, Progress, Source
+from archiver.query_ports import QueryAuthority
 from archiver.settings import Settings, SourceSettings
 from archiver.source_access import source_access
 from archiver.wiring_anchors import anchorers
@@ -31,6 +32,7 @@ from archiver.work.alerts import deliver
 from archiver.work.anchor import Anchors
 from archiver.work.audit import Audit
 from archiver.work.checkpoint import Checkpoints
+from archiver.work.describe import Describer
 from archiver.work.fetch import Fetcher
 from archiver.work.import_ import Import
 from archiver.work.inspect import Inspector
@@ -127,7 +129,7 @@ class App:
             min_free=self.settings.archive.min_free,
         )
         threads = self.settings.workers.threads or FETCHES_AT_ONCE
-        return Tools(self.ledger, acquirer, utc_now, self.progress, threads)
+        return Tools(self.ledger, acquirer, utc_now, self.progress, threads, self._describer)
 
     def audit(
         self, *, occasion: str = "audit", from_medium: bool = True, repair: bool = False, online: bool = True
@@ -225,6 +227,20 @@ class App:
     @cached_property
     def _fetcher(self) -> Fetcher:
         return Fetcher(self.stop.is_set, self.progress, self.stop)
+
+    @cached_property
+    def _describer(self) -> Describer:
+        """One for all passes: it knows which Regions did not answer."""
+        return Describer(self.store, self.query_authority, utc_now)
+
+    def query_authority(self, name: str, region: str) -> QueryAuthority | None:
+        """Who answers DescribeQuery in *region* for the source *name*; None where nobody is to be asked."""
+        source = self.settings.source(name)
+        if source is None or not source.is_s3 or not source.describe:
+            return None
+        from archiver.adapters.aws.describe import DescribeQuery
+
+        return DescribeQuery(self._access(source), region)
 
     def _access(self, source: SourceSettings) -> AwsAccess:
         if source.name not in self.accesses:

@@ -11,7 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from archiver.demo.deliveries import SigningKey, delivery_prefix, make_signing_key, sample_delivery, sample_query_id
+from archiver.demo.deliveries import (
+    STATEMENT,
+    SigningKey,
+    delivery_prefix,
+    make_signing_key,
+    sample_delivery,
+    sample_query_id,
+)
 from archiver.demo.server import REGION, DemoAws
 from archiver.domain.sign_file import SIGN_FILE_NAME
 
@@ -41,16 +48,20 @@ def stock(aws: DemoAws, now: datetime) -> tuple[SigningKey, Stocked]:
     for hours, files in ((30, 1), (9, 3), (5, 1), (2, 2)):
         prefix, delivered = _sample(key, rng, now - timedelta(hours=hours), files)
         aws.put_delivery(BUCKET, prefix, delivered)
+        _register(aws, prefix, now - timedelta(hours=hours), files)
         honest.append(prefix)
     tampered, delivered = _sample(key, rng, now - timedelta(hours=4), 1)
     data = bytearray(delivered["result_1.csv.gz"])
     data[len(data) // 2] ^= 1
+    _register(aws, tampered, now - timedelta(hours=4), 1)
     aws.put_delivery(BUCKET, tampered, {**delivered, "result_1.csv.gz": bytes(data)})
     renamed, delivered = _sample(key, rng, now - timedelta(hours=3), 1)
     crafted = delivered[SIGN_FILE_NAME].replace(b'"result_1.csv.gz"', b'"../result_1.csv.gz"')
+    _register(aws, renamed, now - timedelta(hours=3), 1)
     aws.put_delivery(BUCKET, renamed, {**delivered, SIGN_FILE_NAME: crafted})
     replayed, delivered = _sample(key, rng, now - timedelta(hours=1), 1)
     aws.put_delivery(BUCKET, replayed, delivered)
+    _register(aws, replayed, now - timedelta(hours=1), 1)
     copy = delivery_prefix(ACCOUNT, (now - timedelta(hours=1)).date(), sample_query_id(rng))
     aws.put_delivery(BUCKET, copy, delivered)
     arriving, delivered = _sample(key, rng, now, 1)
@@ -63,6 +74,26 @@ def _sample(key: SigningKey, rng: random.Random, complete: datetime, files: int)
     return sample_delivery(
         key, rng, account=ACCOUNT, complete_time=complete.astimezone(UTC).replace(microsecond=0), files=files
     )
+
+
+def _register(aws: DemoAws, prefix: str, complete: datetime, files: int) -> None:
+    """What CloudTrail has to say about the query: of the copy under another ID it never heard."""
+    statistics = {
+        "EventsMatched": 20 * files,
+        "EventsScanned": 4_200 * files,
+        "BytesScanned": 9_800_000 * files,
+        "ExecutionTimeInMillis": 1_800 + 400 * files,
+        "CreationTime": (complete - timedelta(seconds=5)).replace(microsecond=0).timestamp(),
+    }
+    answer = {
+        "QueryString": STATEMENT,
+        "QueryStatus": "FINISHED",
+        "QueryStatistics": statistics,
+        "DeliveryS3Uri": f"s3://{BUCKET}/{prefix}",
+        "DeliveryStatus": "SUCCESS",
+        "EventDataStoreOwnerAccountId": ACCOUNT,
+    }
+    aws.register_query(prefix.rstrip("/").rpartition("/")[2], answer)
 
 
 def damage(file: Path) -> str:

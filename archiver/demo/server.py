@@ -1,4 +1,4 @@
-"""An S3 and a CloudTrail on this machine: moto's server, taught ``ListPublicKeys``. For the demo and the tests."""
+"""An S3 and a CloudTrail on this machine: moto's server, taught ``ListPublicKeys`` and ``DescribeQuery``."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class DemoAws:
     def __init__(self, page_size: int = 2) -> None:
         self._page_size = page_size
         self._keys: list[PublicKey] = []
+        self._queries: dict[tuple[str, str], Mapping[str, object]] = {}
         self._server: Any = None
         self._log_level = logging.NOTSET
         self._access = AwsAccess()
@@ -77,8 +78,9 @@ class DemoAws:
         _running.release()
 
     def reset(self) -> None:
-        """Forgets every bucket and key."""
+        """Forgets every bucket, key and query."""
         self._keys.clear()
+        self._queries.clear()
         request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310 - our own server
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
 
@@ -103,13 +105,31 @@ class DemoAws:
         """From now on CloudTrail of ``key.region`` lists *key*."""
         self._keys.append(key)
 
+    def register_query(self, query_id: str, answer: Mapping[str, object], region: str = REGION) -> None:
+        """From now on CloudTrail of *region* answers DescribeQuery with *answer*: AWS's names, times in s."""
+        self._queries[region, query_id] = {"QueryId": query_id, **answer}
+
     def _teach(self, responses: Any) -> None:
-        """moto has no ``ListPublicKeys``: it calls the method of that name where there is one."""
+        """moto has neither question: it calls the method of that name where there is one."""
 
         def list_public_keys(request: Any) -> str:
             return self._list_public_keys(request)
 
+        def describe_query(request: Any) -> str:
+            return self._describe_query(request)
+
         responses.list_public_keys = list_public_keys
+        responses.describe_query = describe_query
+
+    def _describe_query(self, request: Any) -> str:
+        """``DescribeQuery``: of a query that nobody registered CloudTrail knows nothing, as of old ones."""
+        from moto.core.exceptions import JsonRESTError  # noqa: PLC0415 - moto is there: it is asking
+
+        query_id = json.loads(request.body or "{}").get("QueryId")
+        answer = self._queries.get((request.region, query_id))
+        if answer is None:
+            raise JsonRESTError("QueryIdNotFoundException", "The query ID does not exist or does not map to a query.")
+        return json.dumps(answer)
 
     def _list_public_keys(self, request: Any) -> str:
         """``ListPublicKeys``: keys whose window meets the times given; without a start, the ones valid now."""

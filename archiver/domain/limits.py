@@ -15,6 +15,9 @@ GIB: Final = 1024 * MIB
 SIGN_FILE_BYTES: Final = 4 * MIB
 """Largest sign file that is parsed. One listed file takes under 200 bytes and stands for up to 1 TB."""
 
+DESCRIPTION_BYTES: Final = MIB
+"""Largest answer of DescribeQuery that is taken; a query's text has 10,000 characters at most."""
+
 SIGN_FILE_FILES: Final = 20_000
 """Most files that one sign file may list."""
 

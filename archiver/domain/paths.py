@@ -13,12 +13,15 @@ from typing import Final
 from archiver.domain.limits import PATH_SEGMENT_BYTES
 from archiver.domain.sign_file import RESULT_NAME, SIGN_FILE_NAME
 
+DESCRIBED_FOLDER: Final = "described"
 KEYS_FOLDER: Final = "keys"
 LOG_FOLDER: Final = "log"
 UNLISTED_FOLDER: Final = "unlisted"
 SET_ASIDE_FOLDER: Final = "set-aside"
 STAGING_FOLDER: Final = ".staging"
-RESERVED_NAMES: Final = frozenset({KEYS_FOLDER, LOG_FOLDER, UNLISTED_FOLDER, SET_ASIDE_FOLDER, STAGING_FOLDER})
+RESERVED_NAMES: Final = frozenset(
+    {DESCRIBED_FOLDER, KEYS_FOLDER, LOG_FOLDER, UNLISTED_FOLDER, SET_ASIDE_FOLDER, STAGING_FOLDER}
+)
 """Folders of the archive that no source may be named like."""
 
 _REVISION = re.compile(r".*@r[0-9]+", re.ASCII | re.DOTALL)
@@ -69,6 +72,11 @@ def _folder_segment(segment: str) -> str:
     if segment == SIGN_FILE_NAME or RESULT_NAME.fullmatch(segment):
         return _escaped(segment[0]) + segment[1:]
     return safe_segment(segment)
+
+
+def description_path(evidence_id: str) -> str:
+    """Where CloudTrail's account of the query of evidence *evidence_id* lies: apart from what was delivered."""
+    return f"{DESCRIBED_FOLDER}/{evidence_id}.json"
 
 
 def unlisted_path(folder: str, name: str) -> str:

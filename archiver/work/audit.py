@@ -195,7 +195,7 @@ class _Pass:
     def _repaired(self, inspection: Inspection) -> Inspection:
         """What is to be said in the end: after repair and a second inspection, where these were possible."""
         repairer = self._audit.repairer
-        if repairer is None or not (inspection.altered or inspection.altered_keys):
+        if repairer is None or not (inspection.altered or inspection.altered_keys or inspection.descriptions):
             return inspection
         evidence = inspection.record.evidence
         try:

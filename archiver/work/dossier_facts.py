@@ -9,6 +9,7 @@ from typing import Final
 
 from archiver.domain.custody import Actor
 from archiver.domain.custody_facts import QueryDescribed, QueryFigures
+from archiver.domain.described import is_too_late
 from archiver.domain.dossier import FileAccount
 from archiver.domain.evidence import Evidence, FileRole, Origin
 from archiver.domain.facts import Absent, Fact, Label, Value, fact
@@ -83,7 +84,9 @@ def why_not_described(evidence: Evidence, described: QueryDescribed | None) -> A
     """Why there is no account of the query, where there is none."""
     if described is not None:
         return Absent.REFUSED
-    return Absent.NOT_ASKED if is_s3(evidence) else Absent.NOT_S3
+    if not is_s3(evidence):
+        return Absent.NOT_S3
+    return Absent.TOO_LATE if is_too_late(evidence) else Absent.NOT_ASKED
 
 
 def _event_data_store(sql_text: Fact) -> Fact:

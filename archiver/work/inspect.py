@@ -21,6 +21,7 @@ from archiver.ports import EvidenceIndex, Progress, ShouldStop, Store
 from archiver.verify.findings import Circumstances
 from archiver.verify.recipe import Examination, ObservedFile, examine, judge
 from archiver.work.acquire import execution_time, hash_list_sha256, is_replay
+from archiver.work.described import DescriptionTrouble, description_troubles
 from archiver.work.keys import KeyRing, key_files
 from archiver.work.reading import Read, Reading
 from archiver.work.throttle import Throttle
@@ -55,6 +56,7 @@ class FolderState:
 class Inspection:
     """What was found. ``altered``: files to repair; ``altered_keys``: archive paths of key files to repair.
 
+    ``descriptions``: what is wrong with CloudTrail's account of the query, which nothing can repair.
     ``strays``: what lies in the item's folder and was never acquired.
     """
 
@@ -63,6 +65,7 @@ class Inspection:
     key: HeldKey | None
     altered: tuple[FileState, ...]
     altered_keys: tuple[str, ...]
+    descriptions: tuple[DescriptionTrouble, ...]
     strays: tuple[str, ...]
     ledger_agrees: bool
     size: int
@@ -98,9 +101,11 @@ class Inspector:
             same_hash_list=self._replays(record, examination),
         )
         altered_keys = self._altered_key_files(examination.key)
+        descriptions = description_troubles(self.store, self.evidence.events(evidence.id), self.from_medium)
         folder = self._folder(record)
         judged = _as_before(judge(examination, observed, around), record.state)
-        judged = _with_strays(_with_archive(judged, states, altered_keys, folder), folder.strays)
+        judged = _with_archive(judged, states, altered_keys, descriptions, folder)
+        judged = _with_strays(judged, folder.strays)
         self.progress.item(evidence.prefix)
         return Inspection(
             record=record,
@@ -108,6 +113,7 @@ class Inspector:
             key=examination.key,
             altered=tuple(state for state in states if state.altered),
             altered_keys=altered_keys,
+            descriptions=descriptions,
             strays=tuple(folder.strays),
             ledger_agrees=not disagreements,
             size=sum(state.read.size for state in states if state.read),
@@ -207,7 +213,11 @@ def _observed(state: FileState) -> ObservedFile:
 
 
 def _with_archive(
-    judged: Judgement, states: Sequence[FileState], altered_keys: Sequence[str], folder: FolderState
+    judged: Judgement,
+    states: Sequence[FileState],
+    altered_keys: Sequence[str],
+    descriptions: Sequence[DescriptionTrouble],
+    folder: FolderState,
 ) -> Judgement:
     """Adds the check ``archive``: every file as it was acquired, and nothing beside them."""
     reasons: list[Reason] = []
@@ -229,6 +239,9 @@ def _with_archive(
     if altered_keys:
         reasons.append(Reason.ARCHIVE_ALTERED)
         troubles += [f"{path} is not the key that the ledger holds" for path in altered_keys]
+    for description in descriptions:
+        reasons.append(Reason.READ_ERROR if description.unread else Reason.ARCHIVE_ALTERED)
+        troubles.append(description.detail)
     if folder.error:
         reasons.append(Reason.READ_ERROR)
         troubles.append(f"the folder cannot be listed: {folder.error}")

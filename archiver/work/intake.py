@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from archiver.domain.custody import DeliverySeen, EvidenceAcquired
+from archiver.domain.custody import DeliverySeen, Entry, EvidenceAcquired
+from archiver.domain.custody_facts import QueryDescribed
 from archiver.domain.delivery import Delivery
 from archiver.domain.records import Alert, KnownDelivery
 from archiver.domain.text import printable
@@ -24,6 +25,7 @@ from archiver.ports import Clock, Ledger, Progress, Source
 from archiver.work.acquire import Acquirer, AlreadyHeld, Task, Waiting
 from archiver.work.alerts import alert_for
 from archiver.work.changes import Difference, Watch, difference
+from archiver.work.describe import Describer
 from archiver.work.items import Tally, Tell, Trouble, Troubles, item_of
 
 _log = logging.getLogger(__name__)
@@ -40,6 +42,14 @@ _RECORD_AFTER: Final = 1.0
 _RECORD_MOST: Final = 200
 
 _Outcome = EvidenceAcquired | Waiting | AlreadyHeld
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of a task; ``described``: CloudTrail's account of the query, where it was asked for one."""
+
+    outcome: _Outcome
+    described: QueryDescribed | None = None
 
 
 @dataclass
@@ -83,13 +93,14 @@ def batches(found: Iterable[Delivery]) -> Iterator[list[Delivery]]:
 
 @dataclass(frozen=True)
 class Tools:
-    """What an intake works with. ``threads``: deliveries that are fetched at once."""
+    """What an intake works with. ``threads``: deliveries fetched at once. ``describer``: None asks nobody."""
 
     ledger: Ledger
     acquirer: Acquirer
     clock: Clock
     progress: Progress
     threads: int
+    describer: Describer | None = None
 
 
 class Intake:
@@ -109,8 +120,8 @@ class Intake:
         self._by_import = by_import
         self._ledger = tools.ledger
         self.watch = Watch(tools.ledger.deliveries, tools.ledger.evidence, tools.ledger.journal, tools.clock)
-        self._running: dict[Future[_Outcome], tuple[Task, KnownDelivery | None]] = {}
-        self._finished: list[tuple[EvidenceAcquired, KnownDelivery | None]] = []
+        self._running: dict[Future[_Done], tuple[Task, KnownDelivery | None]] = {}
+        self._finished: list[tuple[EvidenceAcquired, QueryDescribed | None, KnownDelivery | None]] = []
         self._seen: list[DeliverySeen] = []
         self._recorded_at = time.monotonic()
         self._fatal: ArchiverError | None = None
@@ -131,7 +142,13 @@ class Intake:
                 self._collect()
             if self._fatal is not None:
                 raise self._fatal
-            self._running[pool.submit(self._tools.acquirer.acquire, task)] = (task, known.get(delivery.prefix))
+            self._running[pool.submit(self._acquire, task)] = (task, known.get(delivery.prefix))
+
+    def _acquire(self, task: Task) -> _Done:
+        outcome, describer = self._tools.acquirer.acquire(task), self._tools.describer
+        if describer is None or not isinstance(outcome, EvidenceAcquired):
+            return _Done(outcome)
+        return _Done(outcome, describer.describe(task.source, outcome))
 
     def _task(self, delivery: Delivery, known: KnownDelivery | None) -> Task | None:
         """What is to be acquired; None where the archive holds it already, or nothing new can be fetched.
@@ -193,9 +210,9 @@ class Intake:
         ):
             self._record()
 
-    def _outcome(self, future: Future[_Outcome], task: Task, known: KnownDelivery | None) -> None:
+    def _outcome(self, future: Future[_Done], task: Task, known: KnownDelivery | None) -> None:
         try:
-            outcome = future.result()
+            done = future.result()
         except (SourceError, MediumError, StoreConflictError) as error:
             trouble = Trouble(self._source.name, task.delivery.prefix, str(error), error.remedy)
             self._result.troubles.add(trouble)
@@ -210,13 +227,13 @@ class Intake:
             text = f"unexpected {type(error).__name__}: {printable(str(error))}; the delivery is tried again"
             self._result.troubles.add(Trouble(self._source.name, task.delivery.prefix, text))
             return
-        match outcome:
-            case Waiting():
-                self._waiting(task, known, outcome)
-            case AlreadyHeld():
-                self._held(task, known, outcome)
-            case EvidenceAcquired():
-                self._finished.append((outcome, known))
+        match done.outcome:
+            case Waiting() as waiting:
+                self._waiting(task, known, waiting)
+            case AlreadyHeld() as held:
+                self._held(task, known, held)
+            case EvidenceAcquired() as acquired:
+                self._finished.append((acquired, done.described, known))
 
     def _waiting(self, task: Task, known: KnownDelivery | None, outcome: Waiting) -> None:
         self._result.pending += 1
@@ -259,11 +276,13 @@ class Intake:
             self._ledger.journal.record(seen)
         if not finished:
             return
+        entries: list[Entry] = []
         alerts: list[Alert] = []
-        for entry, _ in finished:
+        for entry, described, _ in finished:
+            entries += [entry] if described is None else [entry, described]
             alerts += alert_for(entry.evidence, entry.judgement, (), "acquisition", entry.at)
-        self._ledger.journal.record([entry for entry, _ in finished], alerts)
-        for entry, known in finished:
+        self._ledger.journal.record(entries, alerts)
+        for entry, _, known in finished:
             self._tools.acquirer.replays.forget(entry.evidence.hash_list_sha256)
             self._result.archived += 1
             self._result.tally.count(entry.judgement.verdict, entry.evidence.size)

@@ -1,12 +1,17 @@
-"""The archive's folders held against a log: evidence that is gone, and folders that no event tells of."""
+"""The archive's folders held against a log: evidence that is gone, and folders that no event tells of.
+
+With them the accounts that CloudTrail gave of queries, each a file of its own.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from archiver.domain.custody import Entry, EvidenceAcquired
-from archiver.domain.paths import RESERVED_NAMES, UNLISTED_FOLDER
+from archiver.domain.custody_facts import QueryDescribed
+from archiver.domain.paths import DESCRIBED_FOLDER, RESERVED_NAMES, UNLISTED_FOLDER
 from archiver.errors import MediumError
 from archiver.ports import Store
 
@@ -26,6 +31,7 @@ class Folders:
         """Lists the archive; False, and *tell* hears why, where that is not possible."""
         try:
             self._there.update(_digest(folder) for folder in self._holding_files())
+            self._there.update(_digest(file) for file in self._descriptions())
         except MediumError as error:
             tell(f"the archive cannot be listed, so that its folders were not held against the log: {error}")
             return False
@@ -33,6 +39,10 @@ class Folders:
 
     def take(self, entry: Entry) -> None:
         """Notes what *entry* says of the archive."""
+        if isinstance(entry, QueryDescribed) and entry.path is not None:
+            self._known.add(_digest(entry.path))
+            if _digest(entry.path) not in self._there:
+                self.missing.append((entry.id, entry.path))
         if not isinstance(entry, EvidenceAcquired):
             return
         item = entry.evidence
@@ -43,13 +53,21 @@ class Folders:
             self.missing.append((item.id, item.path))
 
     def unknown(self) -> Iterator[str]:
-        """Folders that hold files and that no event tells of: fetched, and the event lost with the ledger."""
+        """Folders that hold files and that no event tells of: fetched, and the event lost with the ledger.
+
+        Files too, of those that hold CloudTrail's accounts.
+        """
         if self._there <= self._known:
             return
-        for folder in self._holding_files():
-            digest = _digest(folder)
+        for place in chain(self._holding_files(), self._descriptions()):
+            digest = _digest(place)
             if digest in self._there and digest not in self._known:
-                yield folder
+                yield place
+
+    def _descriptions(self) -> Iterator[str]:
+        for entry in self._store.entries(DESCRIBED_FOLDER):
+            self._step()
+            yield f"{DESCRIBED_FOLDER}/{entry.name}"
 
     def _holding_files(self) -> Iterator[str]:
         """Folders of deliveries, the unlisted ones' too, that hold anything but folders."""

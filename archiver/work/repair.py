@@ -75,6 +75,12 @@ class Repairer:
             stage.discard()
             if mended:
                 self._record(evidence, source, mended)
+        if inspection.descriptions:
+            return Outcome(
+                f"{evidence.id}: CloudTrail's account of its query cannot be had again: "
+                f"{inspection.descriptions[0].detail}",
+                "Put that file back from a backup, or from a package that archiver export made (described.json).",
+            )
         return Outcome()
 
     def _record(self, evidence: Evidence, source: Source | None, mended: list[RepairedFile]) -> None:

@@ -23,7 +23,7 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
     return Room(frozenset(ours.split()), frozenset(others.split()), pure)
 
 
-CORE = "domain ports log_ports package_ports log errors"
+CORE = "domain ports log_ports package_ports query_ports log errors"
 APPLICATION = (
     "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs lost_ledger provision "
     "source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_verify"
@@ -39,6 +39,7 @@ ROOMS: dict[str, Room] = {
     "ports": room("domain log_ports"),
     "log_ports": room("domain errors"),
     "package_ports": room("domain"),
+    "query_ports": room("domain"),
     "work": room(f"{CORE} verify work"),
     "adapters.aws": room(f"{CORE} adapters.aws verify.signature", "boto3 botocore cryptography mypy_boto3_s3"),
     "adapters.anchors": room(f"{CORE} adapters.anchors version", "rfc3161_client cryptography urllib3"),

@@ -185,10 +185,13 @@ class Home:
         return {"name": name, "url": self.tree.as_uri(), "region": REGION, **more}
 
     def s3_source(self, stand: AwsStand, name: str = "prod", prefix: str = "", **more: object) -> Source:
-        """A source over *stand*'s bucket; its credentials are those of this home from now on."""
+        """A source over *stand*'s bucket; its credentials are those of this home from now on.
+
+        CloudTrail is not asked about queries unless *more* has it: custody events are what the test makes.
+        """
         self.environ = {**environment(), **stand.environment()}
         endpoints = {"endpoint_url": stand.url, "cloudtrail_endpoint_url": stand.url}
-        return {"name": name, "url": f"s3://{stand.bucket}/{prefix}", "region": REGION, **endpoints, **more}
+        return {"name": name, "url": f"s3://{stand.bucket}/{prefix}", "region": REGION, "describe": False, **endpoints, **more}
 
     def write(self, *sources: Source, **sections: Mapping[str, object]) -> None:
         """Writes the configuration and makes nothing."""

@@ -14,6 +14,7 @@ from archiver.cli.main import COMMANDS
 for _name in (
     "alembic.command",
     "archiver.adapters.aws.cloudtrail",
+    "archiver.adapters.aws.describe",
     "archiver.adapters.aws.s3_source",
     "archiver.adapters.ledger.upgrade",
     "archiver.cli.main",

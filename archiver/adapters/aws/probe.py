@@ -13,21 +13,29 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from archiver.adapters.aws.cloudtrail import CloudTrailKeys
+from archiver.adapters.aws.describe import PERMISSION, DescribeQuery
 from archiver.adapters.aws.errors import Doing, error_code, translated
 from archiver.adapters.aws.session import AwsAccess
+from archiver.domain.delivery import parse_query_path
 from archiver.domain.health import Health, HealthCheck
 from archiver.domain.text import printable
 from archiver.errors import SourceDeniedError, SourceError
 from archiver.ports import Clock
 
 _KEYS_BACK: Final = timedelta(days=30)
+_NO_QUERY: Final = "00000000-0000-0000-0000-000000000000"
+"""A query that nobody ran: may one ask, CloudTrail says that it does not know it."""
+
 _TELLS_NOTHING: Final = frozenset({"NotImplemented", "MethodNotAllowed", "NotSupported", "501", "405"})
 """A compatible store that does not know the question."""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketProbe:
-    """One source that is a bucket. ``prefix``: "" or ending in ``/``. ``region``: whose keys are asked for."""
+    """One source that is a bucket. ``prefix``: "" or ending in ``/``. ``region``: whose keys are asked for.
+
+    ``describe``: CloudTrail is to be asked about queries.
+    """
 
     name: str
     bucket: str
@@ -35,6 +43,7 @@ class BucketProbe:
     region: str | None
     access: AwsAccess
     clock: Clock
+    describe: bool = True
 
     def checks(self) -> Iterator[HealthCheck]:
         """Every check of this source, the one on which the others depend first."""
@@ -48,6 +57,8 @@ class BucketProbe:
             yield self._read(answer)
             yield from self._bucket()
         yield self._keys()
+        if self.describe and self.region is not None:
+            yield self._query(self.region, answer)
 
     def _check(self, check_id: str, status: Health, detail: str, remedy: str = "") -> HealthCheck:
         return HealthCheck(check_id, status, detail, remedy, self.name)
@@ -172,6 +183,17 @@ class BucketProbe:
         except SourceError as error:
             return self._failed("public_keys", error)
         return self._check("public_keys", Health.OK, f"CloudTrail in {region} lists {len(keys)} for the last 30 days")
+
+    def _query(self, region: str, listed: Mapping[str, Any] | None) -> HealthCheck:
+        """Asks about a query that was delivered, where one is listed; that it is too old now is an answer, too."""
+        folders = (o["Key"].rpartition("/")[0] + "/" for o in (listed or {}).get("Contents", ()))
+        paths = (path for folder in folders if (path := parse_query_path(folder)) is not None)
+        query_id = next((path.query_id for path in paths), _NO_QUERY)
+        answer = DescribeQuery(self.access, region).describe(query_id)
+        if answer.refusal and not answer.is_about_query:
+            remedy = f"allow {PERMISSION}, or set describe = false; only reports tell what it answers"
+            return self._check("queries", Health.WARN, answer.refusal, remedy)
+        return self._check("queries", Health.OK, f"CloudTrail in {region} may be asked about queries")
 
 
 _Judge = Callable[[Mapping[str, Any]], tuple[Health, str, str]]

@@ -43,6 +43,9 @@ _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 10
 """Longest silence of a server: a command that is asked to stop waits no longer for one."""
 
+_ONCE_SECONDS: Final = (3, 5)
+"""To connect and to read, for a question that is asked once and is not needed."""
+
 _CALLER_ASKED_AGAIN_SECONDS: Final = 600
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -69,7 +72,7 @@ class _Cache:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.session: boto3.Session | None = None
-        self.clients: dict[tuple[str, str | None], Any] = {}
+        self.clients: dict[tuple[str, str | None, bool], Any] = {}
         self.caller_lock = threading.Lock()
         self.caller: str | None = None
         self.caller_asked_at: float | None = None
@@ -108,6 +111,11 @@ class AwsAccess:
         client: CloudTrailClient = self._client("cloudtrail", region or self.region, self.cloudtrail_endpoint_url)
         return client
 
+    def cloudtrail_once(self, region: str) -> CloudTrailClient:
+        """As :meth:`cloudtrail`, for what nobody waits for: one try a request, and short time-outs."""
+        client: CloudTrailClient = self._client("cloudtrail", region, self.cloudtrail_endpoint_url, once=True)
+        return client
+
     def kms(self) -> KMSClient:
         """The KMS client."""
         client: KMSClient = self._client("kms", self.region, self.kms_endpoint_url)
@@ -139,17 +147,16 @@ class AwsAccess:
             cache.caller = without_private(arn) if arn else None
             return cache.caller
 
-    def _client(self, service: Service, region: str | None, endpoint_url: str | None) -> Any:
+    def _client(self, service: Service, region: str | None, endpoint_url: str | None, *, once: bool = False) -> Any:
         with self._cache.lock, translated(Doing(f"make a client for {service}", "")):
             session = self._cache.session
             if session is None:
                 session = self._cache.session = boto3.Session(botocore_session=self._session())
-            client = self._cache.clients.get((service, region))
+            client = self._cache.clients.get((service, region, once))
             if client is None:
-                client = session.client(
-                    service, region_name=region, endpoint_url=endpoint_url, config=self._config(service, endpoint_url)
-                )
-                self._cache.clients[service, region] = client
+                config = self._config(service, endpoint_url, once=once)
+                client = session.client(service, region_name=region, endpoint_url=endpoint_url, config=config)
+                self._cache.clients[service, region, once] = client
             return client
 
     def _session(self) -> botocore.session.Session:
@@ -188,16 +195,15 @@ class AwsAccess:
         session.register_component("credential_provider", CredentialResolver([_Ready(role)]))
         return session
 
-    def _config(self, service: Service, endpoint_url: str | None) -> Config:
+    def _config(self, service: Service, endpoint_url: str | None, *, once: bool = False) -> Config:
         own = endpoint_url is not None
+        attempts = 1 if once else min(2, self.attempts) if service == "sts" else self.attempts
+        connecting, reading = _ONCE_SECONDS if once else (_CONNECT_SECONDS, _READ_SECONDS)
         loopback = own and urlsplit(endpoint_url).hostname in _LOOPBACK
         return Config(
-            retries={
-                "mode": "standard",
-                "total_max_attempts": min(2, self.attempts) if service == "sts" else self.attempts,
-            },
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            connect_timeout=connecting,
+            read_timeout=reading,
             max_pool_connections=self.connections,
             # S3-compatible stores send checksums of their own making; the evidence's own hash is what counts.
             response_checksum_validation="when_required",
