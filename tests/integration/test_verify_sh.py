@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.filled import Place
+from tests.support.filled import Place, fill
 from tests.support.packages import (
     SCRIPT,
     check,
@@ -79,6 +79,30 @@ def test_what_has_no_key_is_not_called_proved(packages: dict[str, Path]) -> None
     assert any("no public key" in line for line in done.unsure)
     assert any("INDETERMINATE: key_unavailable" in line for line in done.unsure)
     assert "VERDICT: NOT PROVED" in done.text
+
+
+def test_the_last_judgement_in_the_log_counts(tmp_path: Path) -> None:
+    """An item that an audit found altered, and another that it found as it was."""
+    (tmp_path / "filled").mkdir()
+    filled = fill(tmp_path / "filled")
+    item, other = filled.item("good"), filled.item("unlisted")
+    files = filled.run("show", item["id"], "--json").json["files"]
+    path = filled.folder / "archive" / next(f["path"] for f in files if f["name"] == "result_2.csv.gz")
+    path.chmod(0o644)
+    flip(path)
+    filled.run("audit", "--all", "--allow-cache", status=1)
+    filled.run("export", other["id"], "--out", str(tmp_path / "other"))
+    done = check(tmp_path / "other")
+    assert (done.status, done.failed) == (0, [])
+    filled.run("export", item["id"], "--out", str(tmp_path / "package"), status=1)
+    done = check(tmp_path / "package")
+    assert done.status == 1
+    assert done.names("delivery/result_2.csv.gz is NOT what was acquired, by the log")
+    assert done.names("the archive's own verdict is FAILED: hash_mismatch archive_altered")
+    verdict = item_of(tmp_path / "package") / "verdict.txt"
+    verdict.write_text("verdict verified\n")
+    reseal(tmp_path / "package")
+    assert check(tmp_path / "package").names("and the log's last judgement says failed")
 
 
 def test_unlisted_files_under_hostile_names_hurt_nobody(packages: dict[str, Path]) -> None:

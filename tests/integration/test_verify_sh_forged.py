@@ -85,6 +85,10 @@ SEALED: dict[str, tuple[Damage, str]] = {
         lambda p: (item_of(p) / "delivery/notes.txt").write_bytes(b"x"),
         "delivery/notes.txt does not belong",
     ),
+    "words more": (lambda p: (item_of(p) / "README.txt").write_bytes(b"x"), "README.txt does not belong there"),
+    "entry more": (lambda p: (item_of(p) / "custody/x.leaf").write_bytes(b"x"), "custody/x.leaf does not belong"),
+    "log file more": (lambda p: (p / "data/log/other").write_bytes(b"x"), "data/log/other is no file of a package"),
+    "report more": (lambda p: (p / "data/notes.html").write_bytes(b"x"), "data/notes.html is no file of a package"),
     "unlisted more": (
         lambda p: ((item_of(p) / "unlisted").mkdir(), (item_of(p) / "unlisted/000001-x").write_bytes(b"x")),
         "4 files are here, and 3 were acquired",

@@ -715,8 +715,14 @@ take() {
       n_delivered=$((n_delivered + 1)) delivered="$delivered $n"
       eval "d_$n=\$a" ;;
     delivery/*) odd_names="$odd_names $q" ;;
-    unlisted/names.json) ;;
-    unlisted/*) n_unlisted=$((n_unlisted + 1)) unlisted="$unlisted$a " ;;
+    unlisted/names.json | item.json | verdict.txt | proof.json | key_provenance.json | described.json) ;;
+    unlisted/[0-9][0-9][0-9][0-9][0-9][0-9]*-*) n_unlisted=$((n_unlisted + 1)) unlisted="$unlisted$a " ;;
+    artefacts/hash_list | artefacts/signature.bin | artefacts/public_key_pkcs1.pem | artefacts/public_key_x509.pem) ;;
+    DIFFERS.txt | no-proof.txt) ;;
+    custody/*.leaf | custody/*.path | custody/*.body)
+      n=${q#custody/} n=${n%.*}
+      number "$n" || odd_names="$odd_names $q" ;;
+    *) odd_names="$odd_names $q" ;;
   esac
 }
 
@@ -726,7 +732,12 @@ if [ $payload = yes ]; then
   exec 5< manifest-sha256.txt
   while IFS= read -r entry <&5 || [ -n "$entry" ]; do
     path=${entry#*"  "}
-    case $path in data/evidence/*/*) ;; *) continue ;; esac
+    case $path in
+      data/evidence/*/*) ;;
+      data/log/checkpoint | data/log/checkpoint.text | data/log/checkpoint.sig | data/log/vkey | data/log/log_key.pem) continue ;;
+      data/report/report.html | data/report/report.pdf | data/report/report.json | data/report/report.jsonld | data/report/report.xml) continue ;;
+      *) fail "$path is no file of a package"; continue ;;
+    esac
     now=${path#data/evidence/} now=${now%%/*}
     case $now in $x32) ;; *) fail "$path is in no folder of an item"; continue ;; esac
     if [ "$now" != "$id" ]; then
