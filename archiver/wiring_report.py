@@ -94,7 +94,7 @@ class Reporting:
             ledger=app.ledger,
             store=app.store,
             archive=str(app.settings.archive.path),
-            now=self.now,
+            now=self.log.head_at or self.now,
             before=self.before,
             prove=self._prove,
         )
@@ -131,10 +131,10 @@ def _passed_over(_evidence_id: str, _why: str) -> None:
 
 
 def moment_of(environ: Mapping[str, str]) -> datetime:
-    """When the report is made: now, or as ``SOURCE_DATE_EPOCH`` says. Raises UsageError."""
+    """When the report is made, in whole seconds: now, or as ``SOURCE_DATE_EPOCH`` says. Raises UsageError."""
     given = environ.get(_EPOCH)
     if not given:
-        return utc_now()
+        return utc_now().replace(microsecond=0)
     try:
         return datetime.fromtimestamp(int(given), UTC)
     except (ValueError, OverflowError, OSError) as error:

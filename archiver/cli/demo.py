@@ -229,7 +229,7 @@ def _report(app: App, base: Path) -> None:
     head = app.ledger.log.latest_checkpoint()
     log = log_state(app.ledger.log, trust_of(app.settings.custody), head.size if head else None)
     reporting = Reporting(app, log, Request("everything", purpose="demonstration"), utc_now())
-    summary = report_on(app, TextDraft(HtmlReport(WORDS["en"])), reporting, Selection(), target)
+    summary = report_on(app, TextDraft(HtmlReport(WORDS["en"], log.head_at)), reporting, Selection(), target)
     say(f"   {target}: {counted(summary.items, 'item')}")
 
 

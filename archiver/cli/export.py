@@ -122,7 +122,7 @@ def command(
                 survey_first(app, cli, chosen, "auto")
             reporting = reporting_of(app, cli, asked, given, at)
             if "SOURCE_DATE_EPOCH" not in cli.environ:
-                reporting.now = reporting.log.head_at or given
+                reporting.now = (reporting.log.head_at or given).replace(microsecond=0)
             reporting.proofs = sys.maxsize
             made = _export(app, reporting, chosen, target, form, sorted(set(reports)))
             _tell(made, target, form, as_json)
