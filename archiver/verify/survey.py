@@ -121,7 +121,7 @@ class Records:
         self.header_sha256: str | None = None
         self.execution_time: datetime | None = None
         self._troubles: set[str] = set()
-        self._held: list[bytes] = []
+        self._held = bytearray()
         self._held_bytes = 0
         self._quotes = 0
         self._skipping = False
@@ -173,14 +173,14 @@ class Records:
             self._skipping = True
             self._held.clear()
         if not self._skipping:
-            self._held.append(part)
+            self._held += part
 
     def _line_ends(self) -> None:
         """A line feed inside of quotes belongs to the value; the first line is free text, and quotes mean nothing."""
         if self._quotes % 2 and not self._at_header:
             self._hold(b"\n")
             return
-        line, skipped = b"".join(self._held).removesuffix(b"\r"), self._skipping
+        line, skipped = bytes(self._held).removesuffix(b"\r"), self._skipping
         self._held.clear()
         self._held_bytes = self._quotes = 0
         self._skipping = False
