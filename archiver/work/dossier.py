@@ -32,6 +32,8 @@ from archiver.work.recheck import steps_for
 _BATCH: Final = 50
 """Items whose rows are held against their events together."""
 
+_UNREAD: Final = "custody event {} does not read as it was recorded: what it said of the item is not known"
+
 Prove = Callable[[str], Proof]
 """Evidence ID -> its proof. Never raises: what stands in the way is the proof's trouble."""
 
@@ -94,6 +96,7 @@ class Dossiers:
             if is_s3(evidence)
             else "fetched_folder"
         )
+        disagreements = [*disagreements, *map(_UNREAD.format, history.unread)]
         state = _said(_state_after(history) or record.state, disagreements)
         keys = tuple(self._copies(evidence, history.judged))
         folder = key_folder(keys[0].key) if keys else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +20,7 @@ from archiver.domain.custody import (
     EvidenceVerified,
     Reported,
     SourceObserved,
+    SourceRestored,
 )
 from archiver.domain.custody_facts import EvidenceSurveyed, Exported, QueryDescribed
 from archiver.domain.custody_reading import entry_of
@@ -30,11 +32,22 @@ from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Rea
 _SHOWN_ELSEWHERE: Final = frozenset({"kind", "at", "actor", "id", "evidence", "judgement", "files", "ids"})
 """Members of a body that stand in a happening's own fields, in the item, or in its hashes."""
 
+_DEEPEST: Final = 40
+"""Deepest nesting that is shown; bodies of this program reach 6."""
+
+_DECIDING: Final = frozenset(
+    {EvidenceAcquired.kind, EvidenceVerified.kind, SourceObserved.kind, SourceRestored.kind, EvidenceRepaired.kind}
+)
+"""Kinds of events that decide what is said of an item: one that does not read exactly leaves that open."""
+
+_SHA256: Final = re.compile("[0-9a-f]{64}")
+
 
 @dataclass
 class History:
     """``files``: as they were read at the last judgement that can be read, in the listed order. ``entries``: every
-    event that can be read whole, oldest first; ``surveys``: of files by name, the latest.
+    event that can be read whole, oldest first; ``surveys``: of files by name, the latest. ``unread``: numbers of
+    events that do not read as they were recorded, and that may have said something else of the item.
     """
 
     judged: list[Judged] = field(default_factory=list)
@@ -42,6 +55,7 @@ class History:
     files: tuple[FileResult, ...] = ()
     entries: list[tuple[Entry, Actor]] = field(default_factory=list)
     surveys: dict[str, FileSurvey] = field(default_factory=dict)
+    unread: list[int] = field(default_factory=list)
 
     @property
     def acquired(self) -> tuple[EvidenceAcquired, Actor] | None:
@@ -61,24 +75,53 @@ def history_of(events: Iterable[CustodyEvent]) -> History:
     hashes = _Hashes()
     for event in events:
         try:
-            body = json.loads(event.body)
+            body = body_of(event.body)
             happening = _happening(event, body, hashes)
-            if "judgement" in body:
-                history.judged.append(_judged(event, body))
-                history.files = _files(body["judgement"])
+            judged, files = (_judged(event, body), _files(body["judgement"])) if "judgement" in body else (None, ())
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            happening = _unreadable(event, error)
-        else:
-            _take_entry(history, body)
+            history.happenings.append(_unreadable(event, error))
+            history.unread.append(event.seq)
+            continue
+        if judged is not None:
+            history.judged.append(judged)
+            history.files = files
         history.happenings.append(happening)
+        _take_entry(history, event, body)
     return history
 
 
-def _take_entry(history: History, body: dict[str, Any]) -> None:
+def body_of(text: str) -> dict[str, Any]:
+    """An event's body, read. Raises ValueError, RecursionError for what no report could show either."""
+    body = json.loads(text, parse_constant=_no_constant)
+    if not isinstance(body, dict):
+        raise ValueError("the body is no JSON object")  # noqa: TRY004 - all that cannot be read is a ValueError here
+    if _depth(body) > _DEEPEST:
+        raise ValueError(f"it is nested more than {_DEEPEST} deep")
+    return body
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _depth(value: object) -> int:
+    """How deep *value* is nested, as far as it matters here."""
+    level: list[object] = [value]
+    for depth in range(_DEEPEST + 2):
+        if not level:
+            return depth
+        parts = [one.values() if isinstance(one, dict) else one if isinstance(one, list) else () for one in level]
+        level = [inner for part in parts for inner in part]
+    return _DEEPEST + 1
+
+
+def _take_entry(history: History, event: CustodyEvent, body: dict[str, Any]) -> None:
     """Only what reads exactly is a fact; the rest is shown as a happening alone, and ``ledger verify`` tells why."""
     try:
         entry, actor = entry_of(body)
     except (ValueError, RecursionError):
+        if event.kind in _DECIDING:
+            history.unread.append(event.seq)
         return
     history.entries.append((entry, actor))
     if isinstance(entry, EvidenceSurveyed):
@@ -131,7 +174,7 @@ class _Hashes:
                 yield self._now(str(file["path"]), file["sha256"])
         elif kind == EvidenceRepaired.kind:
             for file in body["files"]:
-                self._known[str(file["path"])] = file["before"]
+                self._known[str(file["path"])] = _digest_or_none(file["before"])
                 yield self._now(str(file["path"]), file["after"])
         elif kind == EvidenceVerified.kind:
             for file in body["judgement"]["files"]:
@@ -142,10 +185,17 @@ class _Hashes:
                 name = str(file["name"])
                 yield self._now(self._paths.get(name, name), file["sha256"])
 
-    def _now(self, path: str, sha256: str | None) -> HashChange:
-        before = self._known.get(path)
-        self._known[path] = sha256
-        return HashChange(path, before, sha256)
+    def _now(self, path: str, sha256: object) -> HashChange:
+        before, after = self._known.get(path), _digest_or_none(sha256)
+        self._known[path] = after
+        return HashChange(path, before, after)
+
+
+def _digest_or_none(value: object) -> str | None:
+    """A SHA-256 out of a body that anyone may have written. Raises ValueError for anything else."""
+    if value is None or (isinstance(value, str) and _SHA256.fullmatch(value)):
+        return value
+    raise ValueError("no SHA-256 where one should be")
 
 
 def _terms(kind: str, body: Mapping[str, Any]) -> dict[str, str | int]:
@@ -191,7 +241,7 @@ def _judged(event: CustodyEvent, body: Mapping[str, Any]) -> Judged:
         reasons=tuple(Reason(code) for code in judgement["reasons"]),
         findings=tuple(Finding(code) for code in judgement["findings"]),
         checks=tuple(Check(str(c["id"]), CheckResult(c["result"]), str(c["detail"])) for c in judgement["checks"]),
-        key_sha256=body["evidence"]["key_sha256"] if acquired else body["key_sha256"],
+        key_sha256=_digest_or_none(body["evidence"]["key_sha256"] if acquired else body["key_sha256"]),
     )
 
 
@@ -201,9 +251,9 @@ def _files(judgement: Mapping[str, Any]) -> tuple[FileResult, ...]:
         FileResult(
             name=str(file["name"]),
             size=None if file["size"] is None else int(file["size"]),
-            sha256=file["sha256"],
-            listed_sha256=file["listed_sha256"],
-            signed_sha256=file["signed_sha256"],
+            sha256=_digest_or_none(file["sha256"]),
+            listed_sha256=_digest_or_none(file["listed_sha256"]),
+            signed_sha256=_digest_or_none(file["signed_sha256"]),
         )
         for file in judgement["files"]
     )

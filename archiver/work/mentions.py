@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from typing import Final
 
@@ -12,7 +11,7 @@ from archiver.domain.dossier import Happening
 from archiver.domain.records import CustodyEvent
 from archiver.domain.times import parse_time
 from archiver.log_ports import CustodyLog
-from archiver.work.history import happening_of
+from archiver.work.history import body_of, happening_of
 
 _KINDS: Final = (Reported.kind, Exported.kind)
 
@@ -32,7 +31,7 @@ class Mentions:
     def _take(self, kind: str, seq: int, body: str) -> None:
         """What cannot be read mentions nothing; ``ledger verify`` tells why."""
         try:
-            told = json.loads(body)
+            told = body_of(body)
             ids = [str(item) for item in told["ids"]]
             happening = happening_of(CustodyEvent(seq, parse_time(told["at"]), kind, None, body), told)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from archiver.domain.custody import Actor, EvidenceAcquired, EvidenceRepaired, E
 from archiver.domain.dossier import (
     OVERVIEW_LINES,
     REPORTED_IDS,
+    HashChange,
     ItemDossier,
     Standing,
     Summary,
@@ -25,9 +25,11 @@ from archiver.domain.dossier import (
 from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole, Origin
 from archiver.domain.records import CustodyEvent, EvidenceRecord
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, Verdict, judgement
+from archiver.render.words.en import WORDS
 from archiver.work.dossier import Dossiers
 from archiver.work.history import history_of
 from archiver.work.recheck import steps_for
+from tests.support.dossier_events import MadeLedger, MadeStore
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 ACTOR = Actor("root", "archive-1", "1.2.3")
@@ -101,32 +103,16 @@ def standing_of(file: EvidenceFile, last: Judgement) -> Standing:
     )
 
 
-class _Ledger:
-    """The ledger of one item, as far as a dossier asks: the real ones have their own suite."""
-
-    def __init__(self, item: Evidence, events: list[CustodyEvent], *disagreements: str) -> None:
-        self.evidence = self.keys = self.log = self
-        self._item, self._events, self._disagreements = item, events, disagreements
-
-    def get(self, _id: str) -> EvidenceRecord:
-        return EvidenceRecord(self._item, EvidenceState(Verdict.VERIFIED, (), (), None, NOW))
-
-    def events(self, _id: str) -> list[CustodyEvent]:
-        return self._events
-
-    def hashes(self, nodes: Collection[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-        """None of these events is a leaf of anything."""
-        return dict.fromkeys(nodes, b"")
-
-    def disagreements(self, _id: str) -> tuple[str, ...]:
-        return self._disagreements
-
-    def by_fingerprint(self, _fingerprint: str) -> list[object]:
-        return []
+def ledger_of(item: Evidence, events: list[CustodyEvent], *disagreements: str) -> MadeLedger:
+    row = EvidenceState(Verdict.VERIFIED, (), (), None, NOW)
+    ledger = MadeLedger({item.id: (EvidenceRecord(item, row), events)})
+    ledger.disagreeing[item.id] = disagreements
+    return ledger
 
 
-def dossier(item: Evidence, events: list[CustodyEvent]) -> ItemDossier:
-    return Dossiers(_Ledger(item, events), "/archive").item(item.id)  # type: ignore[arg-type]
+def dossier(item: Evidence, events: list[CustodyEvent], *disagreements: str) -> ItemDossier:
+    ledger = ledger_of(item, events, *disagreements)
+    return Dossiers(ledger, MadeStore({}), "/archive", NOW).item(item.id)  # type: ignore[arg-type]
 
 
 def test_judgements_are_read_back_with_every_check() -> None:
@@ -140,7 +126,7 @@ def test_judgements_are_read_back_with_every_check() -> None:
     assert (last.reasons, last.findings, last.checks) == (said.reasons, said.findings, said.checks)
     assert last.key_sha256 == B
     assert history.files == (result(B),)
-    assert history.happenings[1].says == "read again; failed (hash_mismatch, gzip_damaged)"
+    assert WORDS.sentence(history.happenings[1]) == "read again; FAILED (hash_mismatch, gzip_damaged)"
     assert history.happenings[1].actor == ACTOR
     assert "judgement" not in history.happenings[1].facts
 
@@ -150,9 +136,9 @@ def test_other_events_are_told_in_a_sentence_with_their_facts() -> None:
     mended = custody.RepairedFile(FIRST.path, B, A, "set-aside/x")
     repaired = EvidenceRepaired(at=NOW, id="0" * 32, repaired_from="s3://b", files=(mended,))
     first, second = history_of([event(1, observed), event(2, repaired)]).happenings
-    assert first.says == "source_deleted: not listed any more"
-    assert second.says == f"repaired 1 file from s3://b: {FIRST.path}"
-    assert second.facts["files"] == [{"path": FIRST.path, "before": B, "after": A, "set_aside": "set-aside/x"}]
+    assert WORDS.sentence(first) == "source_deleted: not listed any more"
+    assert WORDS.sentence(second) == f"repaired 1 file from s3://b: {FIRST.path}"
+    assert second.hashes == (HashChange(FIRST.path, B, A),)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +156,8 @@ def test_an_unreadable_event_is_shown_as_such_and_hides_no_other(body: str) -> N
     broken = CustodyEvent(1, NOW, "evidence_verified", "0" * 32, body)
     history = history_of([acquired(evidence(SIGN, FIRST), judged()), broken, verified(judged(), 2)])
     assert [j.seq for j in history.judged] == [0, 2]
-    assert "CANNOT BE READ" in history.happenings[1].says
+    assert "CANNOT BE READ" in WORDS.sentence(history.happenings[1])
+    assert history.unread == [1]
     assert history.happenings[1].actor is None
 
 
@@ -247,11 +234,10 @@ def test_signed_hashes_are_those_of_the_last_judgement_in_listed_order() -> None
 
 def test_a_row_that_its_events_contradict_is_not_believed() -> None:
     item = evidence(SIGN, FIRST)
-    ledger = _Ledger(
-        item, [acquired(item, judged(Reason.UNSIGNED))], "evidence_state.verdict: the row says 'verified'"
-    )
-    told = Dossiers(ledger, "/archive").item(item.id)  # type: ignore[arg-type]
-    assert (told.state.verdict, told.state.reasons) == (Verdict.FAILED, (Reason.LEDGER_ALTERED,))
+    events = [acquired(item, judged(Reason.UNSIGNED))]
+    told = dossier(item, events, "evidence_state.verdict: the row says 'verified'")
+    assert told.state.verdict is Verdict.FAILED
+    assert set(told.state.reasons) == {Reason.LEDGER_ALTERED, Reason.UNSIGNED}
     assert told.disagreements == ("evidence_state.verdict: the row says 'verified'",)
 
 
