@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -273,3 +275,30 @@ def test_a_pipe_does_not_make_it_wait(good: Path) -> None:
     done = check(good)
     assert (done.status, done.passed) == (1, [])
     assert done.names("data/pipe is neither file nor folder")
+
+
+# ------------------------------------------------------------------------------------------ by hand
+
+
+def test_the_steps_of_the_guide_work_as_they_are_written(good: Path, tmp_path: Path) -> None:
+    guide = (good / "VERIFY.md").read_text()
+    commands = [line[4:] for line in guide.splitlines() if line.startswith("    ")]
+    assert len(commands) == 11
+    item = item_of(good)
+    leaf = min((item / "custody").glob("*.leaf"))
+    said = []
+    for command in commands:
+        line = command.replace("/tmp/", f"{tmp_path}/").replace("custody/N.leaf", f"custody/{leaf.name}")
+        line = f"E={item.relative_to(good)}; {line}"
+        by_hand = ["bash", "-euo", "pipefail", "-c", line]
+        done = subprocess.run(by_hand, cwd=good, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (command, done.stderr)
+        said.append(done.stdout)
+    sign = json.loads((item / "delivery/result_sign.json").read_bytes())
+    told = "".join(said[1:])
+    assert "FAILED" not in told
+    assert said[4].split()[::2] == [one["fileHashValue"] for one in sign["files"]]
+    assert told.count("Verified OK") == 2
+    assert sign["publicKeyFingerprint"] in told
+    assert "Signature Verified Successfully" in told
+    assert hashlib.sha256(b"\0" + leaf.read_bytes()).hexdigest() in said[-1]
