@@ -127,8 +127,10 @@ def test_show_tells_what_is_signed_from_what_is_claimed(place: Place) -> None:
     hashes = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in folder.iterdir()}
     assert shown["signed"]["signature"] == "pass"
     assert shown["signed"]["hashes"] == [hashes["result_1.csv.gz"], hashes["result_2.csv.gz"]]
-    assert shown["claims"]["sign_file"]["region"] == "us-east-1"
-    assert shown["claims"]["path"] == {"account": line["account"], "query_id": line["query_id"]}
+    facts = {fact["name"]: fact for group in shown["facts"].values() for fact in group}
+    assert (facts["region"]["value"], facts["region"]["label"]) == ("us-east-1", "claimed")
+    assert (facts["account"]["value"], facts["query_id"]["value"]) == (line["account"], line["query_id"])
+    assert (facts["how"]["value"], facts["sql_text"]["absent"]) == ("fetched_folder", "not_read")
     files = {file["name"]: file for file in shown["files"]}
     assert {name: (file["sha256"], file["standing"]) for name, file in files.items()} == {
         "result_sign.json": (hashes["result_sign.json"], "sign_file"),
