@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 
 from archiver.domain.evidence import Evidence
 from archiver.domain.keys import KeyProvenance, PublicKey
+from archiver.domain.later import is_later
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Finding, Judgement
 
@@ -278,7 +279,9 @@ def _form_of(kind: type[Any]) -> Callable[[Any], Any]:
         if issubclass(kind, base):
             return form
     if is_dataclass(kind):
-        return _object_form([field.name for field in fields(kind)])
+        form = _object_form([field.name for field in fields(kind)])
+        left_out = [field.name for field in fields(kind) if is_later(field)]
+        return _without_none(form, left_out) if left_out else form
     raise TypeError(f"{kind.__name__} has no form in the ledger")
 
 
@@ -287,6 +290,19 @@ def _object_form(names: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
         return {name: _FORM[type(part := getattr(value, name))](part) for name in names}
 
     return form
+
+
+def _without_none(form: Callable[[Any], dict[str, Any]], left_out: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
+    """*form* without the members *left_out* where they are None."""
+
+    def shorter(value: Any) -> dict[str, Any]:
+        written = form(value)
+        for name in left_out:
+            if written[name] is None:
+                del written[name]
+        return written
+
+    return shorter
 
 
 def _same(value: Any) -> Any:

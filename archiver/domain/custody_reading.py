@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from archiver.domain import custody, custody_facts, custody_log, custody_upkeep
 from archiver.domain.custody import Actor, Entry, to_json
+from archiver.domain.later import is_later
 from archiver.domain.text import printable
 from archiver.domain.times import parse_time
 from archiver.domain.verdict import Judgement, verdict_of
@@ -106,16 +107,20 @@ def _enum(kind: type[Enum]) -> _Reader:
 def _object(kind: Any) -> _Reader:
     hints = get_type_hints(kind)
     readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
-    expected = readers.keys() | ({"verdict"} if kind is Judgement else set())
+    later = frozenset(field.name for field in fields(kind) if is_later(field))
+    expected = (readers.keys() - later) | ({"verdict"} if kind is Judgement else set())
 
     def read(value: Any, path: str) -> Any:
         if not isinstance(value, dict):
             raise _wrong(path, value, "an object")
         inside = f"{path}." if path else ""
-        if value.keys() != expected:
-            name, trouble = _odd(value, expected)
+        if value.keys() != expected and value.keys() - later != expected:
+            name, trouble = _odd(value.keys() - later, expected)
             raise ValueError(f"{inside}{name}: {trouble}")
-        made = kind(**{name: reader(value[name], inside + name) for name, reader in readers.items()})
+        made = kind(**{name: reader(value[name], inside + name) for name, reader in readers.items() if name in value})
+        for name in later & value.keys():
+            if value[name] is None:
+                raise _wrong(inside + name, None, "left out, as this program leaves it")
         if kind is Judgement and value["verdict"] != (verdict := verdict_of(made.reasons).value):
             raise _wrong(f"{inside}verdict", value["verdict"], f"{verdict}, by its reasons")
         return made
@@ -123,9 +128,9 @@ def _object(kind: Any) -> _Reader:
     return read
 
 
-def _odd(found: Mapping[str, Any], expected: set[str]) -> tuple[str, str]:
+def _odd(found: Set[str], expected: Set[str]) -> tuple[str, str]:
     """The first member by name that is missing in *found* or not *expected*, and which of both."""
-    name = min(found.keys() ^ expected)
+    name = min(found ^ expected)
     return printable(name, 80), "not there" if name in expected else "not known"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from archiver.domain.later import later
 from archiver.domain.verdict import Finding, Reason, Verdict
 
 
@@ -24,7 +25,9 @@ class Origin:
     """What the source said of one object when it was fetched; all of it observed, none of it signed.
 
     ``request_id`` and ``request_id_2`` (``x-amz-request-id``, ``x-amz-id-2``) find the request in the bucket's
-    own access logs. ``clock_offset_ms``: the answer's ``Date`` minus the local clock, in ms.
+    own access logs. ``clock_offset_ms``: the answer's ``Date`` minus the local clock, in ms. ``retention``: Object
+    Lock as S3 told of it with the object, such as ``GOVERNANCE until 2031-01-01T00:00:00Z; legal hold ON``; "" where
+    it told of none, None where nobody asked: a folder, or a version of this program that did not.
     """
 
     key: str
@@ -35,6 +38,7 @@ class Origin:
     request_id_2: str | None = None
     clock_offset_ms: int | None = None
     encryption: str | None = None
+    retention: str | None = later()
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,13 @@ def _origin_facts(evidence: Evidence, origin: Origin | None) -> tuple[Fact, ...]
     values: dict[str, Value | None] = {name: getattr(origin, name, None) for name in (*_ORIGIN, "clock_offset_ms")}
     if not is_s3(evidence):
         values["etag"] = None
-    return tuple(fact(name, value, label, missing) for name, value in values.items())
+    return tuple(fact(name, value, label, _absent(name, value, missing)) for name, value in values.items())
+
+
+def _absent(name: str, value: Value | None, missing: Absent) -> Absent:
+    """Of locks it is known whether S3 was asked: an earlier version of this program did not."""
+    asked_later = name == "retention" and value is None and missing is Absent.NOT_ANSWERED
+    return Absent.NOT_ASKED if asked_later else missing
 
 
 def _survey_facts(file: FileAccount, survey: FileSurvey | None, signed: bool) -> tuple[Fact, ...]:

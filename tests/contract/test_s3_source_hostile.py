@@ -265,3 +265,34 @@ def test_a_refused_listing_names_what_it_takes(hostile, answer, error, says):
     with pytest.raises(error, match=says) as caught:
         list(source(hostile).objects())
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({}, ""),
+        (
+            {"mode": "COMPLIANCE", "retain-until-date": "2031-01-01T09:00:00+09:00"},
+            "COMPLIANCE until 2031-01-01T00:00:00Z",
+        ),
+        ({"mode": "GOVERNANCE"}, "GOVERNANCE"),
+        ({"legal-hold": "OFF"}, "legal hold OFF"),
+        (
+            {"retain-until-date": "2031-01-01T00:00:00.000Z", "legal-hold": "ON"},
+            "2031-01-01T00:00:00Z; legal hold ON",
+        ),
+    ],
+)
+def test_the_lock_is_recorded_as_it_is_told(hostile, headers, told):
+    lock = {f"x-amz-object-lock-{name}": value for name, value in headers.items()}
+    hostile.will(body(headers=lock))
+    with source(hostile).open(FOUND) as stream:
+        assert stream.origin.retention == told
+
+
+def test_whoever_answers_does_not_decide_how_much_of_a_lock_is_kept(hostile):
+    lock = {"x-amz-object-lock-mode": "M" * 5000, "x-amz-object-lock-legal-hold": "\xad\x9b"}
+    hostile.will(body(headers=lock))
+    with source(hostile).open(FOUND) as stream:
+        assert len(stream.origin.retention) < 300
+        assert stream.origin.retention.isprintable()

@@ -171,6 +171,10 @@ def test_the_daemon_may_read_and_nothing_else() -> None:
         "s3:ListBucket",
         "kms:Decrypt",
         "cloudtrail:ListPublicKeys",
+        # for reports
+        "cloudtrail:DescribeQuery",
+        "s3:GetObjectLegalHold",
+        "s3:GetObjectRetention",
         # for doctor
         "s3:GetBucketObjectLockConfiguration",
         "s3:GetBucketPolicyStatus",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -194,7 +195,8 @@ def test_a_rebuilt_ledger_knows_it_and_tells_what_is_missing(asking, key, aws):
         delivered(asking, key, aws)
     asking.run("sync", status=0)
     asking.run("ledger", "checkpoint", status=0)
-    before = described(asking)
+    before, files = described(asking), asking.ledger.query("SELECT * FROM files ORDER BY 1, 2")
+    assert {row[-1] for row in files} == {""}, "retention: S3 tells of no lock"
     asking.ledger.file.unlink()
     whole = asking.run("ledger", "rebuild", "--dry-run", "--json", status=0).json
     assert (whole["missing"], whole["unknown"]) == ([], [])
@@ -204,3 +206,33 @@ def test_a_rebuilt_ledger_knows_it_and_tells_what_is_missing(asking, key, aws):
     assert told["unknown"] == ["described/0000.json"]
     assert [missing["path"] for missing in told["missing"]] == [before[0]["path"]]
     assert described(asking) == before
+    assert asking.ledger.query("SELECT * FROM files ORDER BY 1, 2") == files
+
+
+def test_the_lock_that_s3_tells_of_is_recorded_and_shown(home, key, aws):
+    aws.register_key(key.public)
+    s3 = aws.access.s3()
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    home.configure({**home.s3_source(aws), "url": "s3://locked"})
+    prefix, files = home.sample(key)
+    until = datetime(2031, 1, 1, tzinfo=UTC)
+    for name, data in files.items():
+        more = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until} if "csv" in name else {}
+        hold = {"ObjectLockLegalHoldStatus": "ON"} if "csv" in name else {}
+        s3.put_object(Bucket="locked", Key=prefix + name, Body=data, ChecksumAlgorithm="SHA256", **more, **hold)
+    home.run("sync", status=0)
+    assert home.run("ledger", "verify", "--json").json["problems"] == []
+    shown = home.run("show", prefix.rstrip("/").rpartition("/")[2], "--json", status=0).json
+    told = {
+        file["name"]: {fact["name"]: fact for fact in file["facts"]}["retention"] | {"name": ""}
+        for file in shown["files"]
+    }
+    assert told == {
+        "result_1.csv.gz": {
+            "name": "",
+            "value": "GOVERNANCE until 2031-01-01T00:00:00Z; legal hold ON",
+            "label": "observed_from_aws",
+            "absent": None,
+        },
+        "result_sign.json": {"name": "", "value": None, "label": "observed_from_aws", "absent": "not_answered"},
+    }

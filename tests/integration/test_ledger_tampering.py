@@ -143,7 +143,7 @@ def test_a_ledger_of_another_version_is_no_forgery(world: World) -> None:
     seq = world.seqs("ledger_migrated")[-1]
     world.forger().run(
         ("UPDATE alembic_version SET version_num = ?", ("0099",)),
-        ("UPDATE custody_events SET body = replace(body, ?, ?) WHERE seq = ?", ('"0002"', '"0099"', seq)),
+        ("UPDATE custody_events SET body = replace(body, ?, ?) WHERE seq = ?", ('"0003"', '"0099"', seq)),
     )
     ran = world.home.run("ledger", "verify", status=2)
     assert "newer than this version" in ran.stderr

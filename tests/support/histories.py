@@ -62,6 +62,8 @@ HOSTILE = (
 )
 """Parts of names that are written otherwise somewhere: in a column, in JSON, in SQL."""
 
+_RETENTIONS = (None, "", "GOVERNANCE until 2031-01-01T00:00:00Z; legal hold ON", "\u00e4")
+
 _LOST = ("lost_size", "lost_root")
 _SOURCES = ("prod", "audit-account", "Büro\x01")
 _CHECKS = (
@@ -363,6 +365,7 @@ class _Teller:
             request_id_2=None,
             clock_offset_ms=2**54 if self._chance(self.mix.hostile / 4) else self.rng.choice((None, 0, -12)),
             encryption="aws:kms",
+            retention=_RETENTIONS[int(sha256[0], 16) % len(_RETENTIONS)],
         )
         listed = sha256 if role is FileRole.RESULT else None
         size = self.rng.choice((0, 1, 123_456, 2**53 + 1)) if role is FileRole.UNLISTED else 2_345_678

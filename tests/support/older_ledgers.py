@@ -22,11 +22,15 @@ from archiver.adapters.ledger.tables import (
     files,
     key_provenance,
     keys,
+    merkle_nodes,
+    metadata,
     sources,
     verifications,
 )
 from archiver.adapters.ledger.upgrade import migrations_folder
 from archiver.domain.custody import Entry, LedgerMigrated
+from archiver.log.leaf import leaf_of
+from archiver.log.tree import leaf_hash
 from tests.support.ledgers import ACTOR, START, LedgerPlace, make_ledger
 
 _AS_THEN = (
@@ -40,7 +44,7 @@ _AS_THEN = (
     deliveries,
     sources,
 )
-"""Tables that schema 0001 has in the same form, each after those that it refers to."""
+"""Tables that schema 0001 has, each after those that it refers to. What came later are columns at most."""
 
 
 def make_0001(
@@ -50,17 +54,24 @@ def make_0001(
 
     *entries*: only kinds that there were. *scratch*: an empty folder. *without*: events that were removed.
     """
-    url = f"sqlite:///{scratch}/of-today.db"
-    make_ledger(LedgerPlace(url))
-    today = connect(place_of(url))
-    SqlLedger(today, ACTOR).journal.record(entries)
-    with today.read() as connection:
-        rows: dict[str, list[dict[str, Any]]] = {
-            table.name: [dict(row) for row in rows_of(connection, sa.select(table))] for table in _AS_THEN
-        }
-    today.close()
-    made = LedgerMigrated(at=START, before=None, after="0001")
-    rows["custody_events"][0]["body"] = canonical(made, ACTOR)
+    _make(place, entries, scratch, "0001", _AS_THEN, statements, without)
+
+
+def make_0002(place: LedgerPlace, entries: Sequence[Entry], scratch: Path) -> None:
+    """Makes a ledger of schema 0002 at *place*, in which *entries* were recorded: only such as there were."""
+    _make(place, entries, scratch, "0002", metadata.sorted_tables)
+
+
+def _make(
+    place: LedgerPlace,
+    entries: Sequence[Entry],
+    scratch: Path,
+    revision: str,
+    tables: Sequence[sa.Table],
+    statements: Sequence[str] = (),
+    without: Collection[int] = (),
+) -> None:
+    rows = _rows(entries, scratch, revision, tables)
     rows["custody_events"] = [row for row in rows["custody_events"] if row["seq"] not in without]
     if place.is_sqlite:
         place.file.parent.mkdir(parents=True)
@@ -70,9 +81,37 @@ def make_0001(
         config = Config()
         config.set_main_option("script_location", str(migrations_folder()))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        for table in _AS_THEN:
-            put(connection, table, rows[table.name])
+        command.upgrade(config, revision)
+        for table in tables:
+            put(connection, _then(connection, table), rows[table.name])
         for statement in statements:
             connection.exec_driver_sql(statement)
     database.close()
+
+
+def _rows(
+    entries: Sequence[Entry], scratch: Path, revision: str, tables: Sequence[sa.Table]
+) -> dict[str, list[dict[str, Any]]]:
+    """Every row of a ledger of today, but that its first event says that it is of *revision*."""
+    url = f"sqlite:///{scratch}/of-today.db"
+    make_ledger(LedgerPlace(url))
+    today = connect(place_of(url))
+    made = canonical(LedgerMigrated(at=START, before=None, after=revision), ACTOR)
+    with today.write() as connection:
+        for trigger in ("custody_events_no_update", "merkle_nodes_no_update"):
+            connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
+        connection.execute(sa.update(custody_events).where(custody_events.c.seq == 0).values(body=made))
+        leaf = leaf_hash(leaf_of(made.encode()))
+        connection.execute(sa.update(merkle_nodes).where(merkle_nodes.c.seq == 0).values(hashes=leaf))
+    SqlLedger(today, ACTOR).journal.record(entries)
+    with today.read() as connection:
+        rows = {table.name: [dict(row) for row in rows_of(connection, sa.select(table))] for table in tables}
+    today.close()
+    return rows
+
+
+def _then(connection: sa.Connection, table: sa.Table) -> sa.Table:
+    """*table* with the columns that it has in the database."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    columns = [sa.Column(c.name, c.type) for c in table.columns if c.name in there]
+    return sa.Table(table.name, sa.MetaData(), *columns)

@@ -16,6 +16,7 @@ from archiver.adapters.aws.stream import S3Stream
 from archiver.domain.delivery import SourceObject
 from archiver.domain.evidence import Origin
 from archiver.domain.text import printable
+from archiver.domain.times import format_optional
 from archiver.errors import ObjectChangedError, SourceUnreachableError
 from archiver.ports import Clock
 
@@ -194,7 +195,16 @@ def _origin(found: SourceObject, answer: Mapping[str, Any], received_at: datetim
         request_id_2=_short(about.get("HostId")),
         clock_offset_ms=_clock_offset(about.get("HTTPHeaders", {}).get("date"), received_at),
         encryption=_short(" ".join(part for part in how if part)),
+        retention=_retention(answer),
     )
+
+
+def _retention(answer: Mapping[str, Any]) -> str:
+    """Object Lock as S3 tells of it to whoever may know (s3:GetObjectRetention, s3:GetObjectLegalHold)."""
+    mode, hold = answer.get("ObjectLockMode"), answer.get("ObjectLockLegalHoldStatus")
+    until = _utc(answer.get("ObjectLockRetainUntilDate"))
+    lock = " until ".join(part for part in (mode, format_optional(until)) if part)
+    return printable("; ".join(part for part in (lock, f"legal hold {hold}" if hold else "") if part), 200)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

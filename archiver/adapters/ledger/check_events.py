@@ -44,6 +44,9 @@ _Match = Callable[[str], re.Match[str] | None]
 _END: Final[Row] = (None,)
 _MOST_KEPT: Final = 4096
 
+_NOT_TOLD: Final = (None,)
+"""``retention``, where a body has no such member."""
+
 _JUDGED: Final = ("judgement.checks", "judgement.findings", "judgement.reasons", "judgement.verdict")
 
 
@@ -228,11 +231,11 @@ class EventCheck:
         files = []
         for position, file in enumerate(listed):
             claimed, name, origin, place, role, sha256, size = file.values()
-            offset, encryption, etag, of, modified, request, request_2, version = origin.values()
+            offset, encryption, etag, of, modified, request, request_2, *retention, version = origin.values()
             files.append(
                 (
                     *(item, position, name, role, place, size, sha256, claimed, of, etag, version),
-                    *(optional(modified), request, request_2, offset, encryption),
+                    *(optional(modified), request, request_2, offset, encryption, *(retention or _NOT_TOLD)),
                 )
             )
         return evidence, files

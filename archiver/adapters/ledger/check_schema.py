@@ -32,7 +32,7 @@ ON_SQLITE: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("table", "deliveries"): ("deliveries", "3509a1394d7c05286a56f2a22a9315ee"),
     ("table", "evidence"): ("evidence", "0f0bf20e6415ed36aee84d59f752604d"),
     ("table", "evidence_state"): ("evidence_state", "c190edbd2a8f9a4b04a04f21e7b0b9c2"),
-    ("table", "files"): ("files", "f9e38f25d70ccb2bbd7c609c2019abac"),
+    ("table", "files"): ("files", "63700f83e5971c81e134c559c022a4f4"),
     ("table", "key_provenance"): ("key_provenance", "d6bdd66c34f70b2ae4027d87b8ed21af"),
     ("table", "keys"): ("keys", "2f5f3338ce981ae86cb8848c7d4c8010"),
     ("table", "log_keys"): ("log_keys", "d654d49d4bcf077521c0c33192414d71"),

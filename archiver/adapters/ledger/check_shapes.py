@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from archiver.domain.custody import Actor, Entry
+from archiver.domain.later import is_later
 from archiver.domain.times import parse_time
 from archiver.domain.verdict import Judgement, Verdict
 
@@ -46,7 +47,7 @@ def shape_of(kind: type[Entry], captured: Collection[str]) -> re.Pattern[str]:
     quotes, and that of null is None.
     """
     hints = {"kind": kind.kind, "actor": Actor, **_hints(kind)}
-    return re.compile(_object(hints, "", captured), re.ASCII)
+    return re.compile(_object(hints, _later(kind), "", captured), re.ASCII)
 
 
 def _hints(kind: Any) -> dict[str, Any]:
@@ -55,19 +56,34 @@ def _hints(kind: Any) -> dict[str, Any]:
     return {**hints, "verdict": Verdict} if kind is Judgement else hints
 
 
-def _object(hints: dict[str, Any], path: str, captured: Collection[str]) -> str:
-    """Members by name, as RFC 8785 sorts them."""
+def _later(kind: Any) -> frozenset[str]:
+    return frozenset(field.name for field in fields(kind) if is_later(field))
+
+
+def _object(hints: dict[str, Any], later: frozenset[str], path: str, captured: Collection[str]) -> str:
+    """Members by name, as RFC 8785 sorts them; those that came *later* may be missing, and are never null."""
     inside = f"{path}." if path else ""
-    members = (f'"{name}":{_shape(hints[name], inside + name, captured)}' for name in sorted(hints))
-    return r"\{" + ",".join(members) + r"\}"
+    shape, comma_before = "", False
+    for name in sorted(hints):
+        hint = _not_none(hints[name]) if name in later else hints[name]
+        member = f'"{name}":{_shape(hint, inside + name, captured)}'
+        if name not in later:
+            shape, comma_before = shape + ("," if comma_before else "") + member, True
+        else:
+            shape += f"(?:,{member})?" if comma_before else f"(?:{member},)?"
+    return r"\{" + shape + r"\}"
+
+
+def _not_none(hint: Any) -> Any:
+    (inner,) = (part for part in get_args(hint) if part is not type(None))
+    return inner
 
 
 def _shape(hint: Any, path: str, captured: Collection[str]) -> str:
     if isinstance(hint, str):
         return f'"{re.escape(hint)}"'
     if type(None) in get_args(hint):
-        (inner,) = (part for part in get_args(hint) if part is not type(None))
-        return f"(?:null|{_shape(inner, path, captured)})"
+        return f"(?:null|{_shape(_not_none(hint), path, captured)})"
     shape = _plain(hint, path, captured)
     if path not in captured:
         return shape
@@ -81,7 +97,7 @@ def _plain(hint: Any, path: str, captured: Collection[str]) -> str:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return '"(?:' + "|".join(re.escape(str(member.value)) for member in hint) + ')"'
     if is_dataclass(hint):
-        return _object(_hints(hint), path, captured)
+        return _object(_hints(hint), _later(hint), path, captured)
     return _SIMPLE[hint]
 
 

@@ -6,7 +6,7 @@ Everything is read raw. What an attacker wrote need not be readable, and must be
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -18,12 +18,16 @@ from archiver.adapters.ledger.statements import chunks, rows_of
 from archiver.adapters.ledger.stored import stored_text
 from archiver.adapters.ledger.tables import custody_events, evidence, evidence_state, files, verifications
 from archiver.domain.custody import EvidenceAcquired, EvidenceVerified, SourceObserved, SourceRestored, to_json
+from archiver.domain.evidence import Origin
+from archiver.domain.later import is_later
 from archiver.domain.standing import OF_THE_SOURCE, findings_restored, findings_with
 from archiver.domain.text import printable
 from archiver.domain.verdict import Reason
 
 _MOST_TOLD: Final = 20
 _OF_THE_FILE: Final = ("name", "role", "path", "size", "sha256", "listed_sha256")
+_LATER: Final = frozenset(one.name for one in fields(Origin) if is_later(one))
+"""Members that older bodies, and those where it is None, do not have."""
 
 Row = Mapping[str, Any]
 
@@ -100,6 +104,11 @@ def _of_item(item: str, rows: _Item, events: Mapping[str, Sequence[Event]], keys
         yield from keys.troubles(key)
 
 
+def _of_the_origin(file: Any, name: str) -> Any:
+    found = dig(file, "origin", name)
+    return None if found is ABSENT and name in _LATER else found
+
+
 def _evidence(rows: _Item, event: Event) -> Iterator[str]:
     if len(rows.evidence) != 1:
         yield f"evidence: no row for what event {event.seq} acquired"
@@ -120,7 +129,7 @@ def _files(rows: _Item, event: Event) -> Iterator[str]:
             yield f"files: no row{which}, which event {event.seq} acquired"
             continue
         wanted = {
-            name: dig(file, name) if name in _OF_THE_FILE else dig(file, "origin", name)
+            name: dig(file, name) if name in _OF_THE_FILE else _of_the_origin(file, name)
             for name in row
             if name not in ("evidence_id", "position")
         }

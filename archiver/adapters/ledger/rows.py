@@ -92,6 +92,7 @@ def file_rows(item: Evidence) -> list[Row]:
             "request_id_2": stored_optional(file.origin.request_id_2),
             "clock_offset_ms": file.origin.clock_offset_ms,
             "encryption": stored_optional(file.origin.encryption),
+            "retention": stored_optional(file.origin.retention),
         }
         for position, file in enumerate(item.files)
     ]
@@ -139,6 +140,7 @@ def _file_of(row: Mapping[str, Any]) -> EvidenceFile:
                 request_id_2=_optional(row["request_id_2"]),
                 clock_offset_ms=None if row["clock_offset_ms"] is None else plain_number(row["clock_offset_ms"]),
                 encryption=_optional(row["encryption"]),
+                retention=_optional(row["retention"]),
             ),
         )
 
