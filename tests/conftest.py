@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.support.hostile_http",
     "tests.support.kms",
     "tests.support.tsa",
+    "tests.support.pdf_keys",
     "tests.support.witness",
     "tests.support.anchoring",
     "tests.support.cli",

@@ -196,14 +196,27 @@ def _stamper(url: str) -> TimeStamper:
             if answer.status != 200:
                 raise web.failed(answer, url)
             try:
-                response = tsp.TimeStampResp.load(answer.body, strict=True)
-                response.native  # noqa: B018 - parses all of it
-            except (ValueError, TypeError, KeyError) as error:
+                answers = _answers(req, tsp.TimeStampResp.load(answer.body, strict=True))
+            except (ValueError, TypeError, KeyError, AttributeError) as error:  # what asn1crypto finds on its way
                 raise TimestampRequestError("the answer is no RFC 3161 response") from error
-            return response
+            if not answers:
+                raise TimestampRequestError("the answer is for another request")
+            return tsp.TimeStampResp.load(answer.body)  # one that was looked into is slow to write out again
 
     return Stamper()  # type: ignore[no-untyped-call]
 
 
-def _said(error: Exception) -> str:
-    return printable(" ".join(str(error).split()) or type(error).__name__, 300)
+def _answers(request: Any, response: Any) -> bool:
+    """True if *response* (RFC 3161, section 2.4.2) is about what *request* asked, or refuses it."""
+    if response["status"]["status"].native not in ("granted", "granted_with_mods"):
+        return True  # pyhanko tells why
+    told = response["time_stamp_token"]["content"]["encap_content_info"]["content"].parsed
+    asked = request["message_imprint"].native
+    return bool(told["message_imprint"].native == asked and told["nonce"].native == request["nonce"].native)
+
+
+def _said(error: BaseException) -> str:
+    """*error* with what it came from: the library says why one level down."""
+    told = " ".join(str(error).split()) or type(error).__name__
+    cause = error.__cause__
+    return printable(told if cause is None else f"{told.rstrip('.')}: {_said(cause)}", 500)

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from archiver.domain.facts import Fact
-from archiver.render.pdf_text import BOLD, LINE_CHARS, Data, Drawn, Verbatim, escaped
+from archiver.render.pdf_text import BOLD, LINE_CHARS, VERBATIM_CHARS, Data, Drawn, Verbatim, escaped
 from archiver.render.pictures.svg import Picture
 from archiver.render.words.vocabulary import Words
 
@@ -130,3 +130,28 @@ def uncut(blocks: Iterable[Block], items: int, words: Words) -> Iterator[Block]:
         left = block["count"] - min(most, len(block["blocks"]))
         if left:
             yield para(words.count("more", left), "small")
+
+
+def length(value: Any) -> int:
+    """Characters of text in *value*, pictures apart, as far as they are set."""
+    match value:
+        case Drawn():
+            return 0
+        case Verbatim():
+            return min(len(value), VERBATIM_CHARS)
+        case str():
+            return min(len(value), LINE_CHARS)
+        case dict():
+            return sum(length(part) for part in value.values())
+        case list():
+            return sum(length(part) for part in value)
+    return 0
+
+
+def shortened(blocks: Iterable[Block], most: int) -> Iterator[Block]:
+    """*blocks* as far as they have no more than *most* characters."""
+    for block in blocks:
+        most -= length(block)
+        if most < 0:
+            return
+        yield block

@@ -32,6 +32,7 @@ from archiver.version import NAME
 _JUDGED: Final = (Verdict.FAILED, Verdict.INDETERMINATE, Verdict.VERIFIED)
 """What is wrong comes first."""
 
+_WHERE_CHARS: Final = 120
 _LINES: Final = 25
 """Verified items that stand in one box."""
 
@@ -92,12 +93,12 @@ def end_blocks(attached: Sequence[tuple[str, str]], words: Words) -> list[Block]
 def _banner(heading_: Heading, summary: Summary, words: Words) -> Iterator[Block]:
     failed, unknown = summary.by_verdict[Verdict.FAILED], summary.by_verdict[Verdict.INDETERMINATE]
     items = words.count("items", summary.items)
-    told = [words.text("result.failed", n=failed, items=items)] if failed else []
-    told += [words.text("result.indeterminate", n=unknown, items=items)] if unknown else []
+    told = [words.text("result.failed", n=f"{failed:,}", items=items)] if failed else []
+    told += [words.text("result.indeterminate", n=f"{unknown:,}", items=items)] if unknown else []
     if not summary.items:
         told = [words.text("result.empty")]
     if summary.disagreeing:
-        told.append(words.text("result.disagreeing", n=summary.disagreeing))
+        told.append(words.text("result.disagreeing", n=f"{summary.disagreeing:,}"))
     contradicted = heading_.log is not None and heading_.log.is_contradicted
     if contradicted:
         told.append(words.text("result.log"))
@@ -183,18 +184,19 @@ def _overview(summary: Summary, words: Words) -> Iterator[Block]:
         for start in range(0, len(summary.verified), _LINES):
             yield code("\n".join(_verified_line(line) for line in summary.verified[start : start + _LINES]))
     if summary.left_out > 0:
-        yield para(words.text("overview.more", n=summary.left_out), "small")
+        yield para(PAGES[words.language]["overview.more"].format(n=f"{summary.left_out:,}"), "small")
 
 
 def _overview_line(line: OverviewLine, words: Words) -> tuple[str, str, str, str]:
     codes = ", ".join([*line.reasons, *(f"+{finding}" for finding in line.findings)])
-    query = line.query_id or line.prefix
-    return words.verdict_names[line.verdict], line.id, f"{line.source}: {query}", codes
+    where = printable(f"{line.source}: {line.query_id or line.prefix}", _WHERE_CHARS)
+    return words.verdict_names[line.verdict], line.id, where, codes
 
 
 def _verified_line(line: OverviewLine) -> str:
     findings = "".join(f" +{finding}" for finding in line.findings)
-    return printable(f"{line.id}  {line.source}: {line.query_id or line.prefix}{findings}")
+    where = printable(f"{line.source}: {line.query_id or line.prefix}", _WHERE_CHARS)
+    return f"{line.id}  {where}{findings}"
 
 
 def _log(log: LogState | None, words: Words) -> Iterator[Block]:

@@ -301,7 +301,8 @@ def _event(
         "who": who,
         "tone": Verdict.FAILED.value if event.trouble else "",
     }
-    yield rows([(words.text("custody.body"), event.body_sha256)])
+    bodies = [event.body_sha256] if run.count == 1 else [event.body_sha256, run.last.body_sha256]
+    yield rows([(words.text("custody.body"), sha256) for sha256 in bodies])
     yield from _changes(event, words, known, folder)
 
 

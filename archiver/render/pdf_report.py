@@ -9,7 +9,7 @@ import gzip
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +20,7 @@ from archiver.domain.dossier import Heading, ItemDossier, Summary
 from archiver.domain.verdict import Verdict
 from archiver.errors import UsageError
 from archiver.render.json_report import JsonReport
-from archiver.render.pdf_blocks import drawn, uncut
+from archiver.render.pdf_blocks import drawn, length, para, shortened, uncut
 from archiver.render.pdf_certification import certification_blocks
 from archiver.render.pdf_front import Signer, end_blocks, front_blocks, items_intro
 from archiver.render.pdf_item import item_blocks, proof_name
@@ -33,6 +33,9 @@ from archiver.render.words.vocabulary import Words
 
 IN_FULL: Final = 50
 """Most items that stand in full; the attached JSON has all."""
+
+TEXT: Final = 350_000
+"""Most characters that items have on the pages: typst takes some 400 bytes of memory for each."""
 
 REPORT: Final = "report.json.gz"
 CHECKPOINT: Final = "checkpoint"
@@ -47,8 +50,8 @@ _NOWHERE: Final = "/nonexistent"
 class PdfReport:
     """Takes items one by one, and writes the file when all are there. Close it, or use it in ``with``.
 
-    What is kept in memory does not grow with the number of items: at most :data:`IN_FULL` of those that are not
-    verified and as many of the others, cut to what pages may show; the JSON report grows in a nameless file.
+    What is kept in memory does not grow with the number of items: of those that are not verified and of the others
+    as many each as pages may show; the JSON report grows in a nameless file.
     """
 
     name: Final = "pdf"
@@ -91,12 +94,12 @@ class PdfReport:
             self._body.write(text.encode("utf-8"))
         self._first = False
         kept = self._verified if item.state.verdict is Verdict.VERIFIED else self._odd
-        if len(kept) < IN_FULL:
+        if len(kept) < IN_FULL and sum(one.least for one in kept) < TEXT:
             kept.append(_Kept(item, self._words, self._as_of))
 
     def write(self, heading: Heading, summary: Summary, out: IO[bytes]) -> None:
         """Writes the report on all items that were taken to *out*. *heading* is in the same language as the words."""
-        items = [*self._odd, *self._verified][:IN_FULL]
+        items = list(self._fitting())
         with tempfile.TemporaryDirectory(prefix="archiver-report-", dir=self._folder) as folder:
             root = Path(folder)
             attached = self._attach(root, heading, summary, items)
@@ -106,6 +109,21 @@ class PdfReport:
             _compile(root, root / _MADE, heading.generated_at)
             with (root / _MADE).open("rb") as stream:
                 shutil.copyfileobj(stream, out)
+
+    def _fitting(self) -> Iterator[_Kept]:
+        """The items that the pages have room for, what is wrong first, with their lists ended."""
+        candidates = [*self._odd, *self._verified][:IN_FULL]
+        left = TEXT
+        for place, kept in enumerate(candidates):
+            kept.blocks = list(uncut(kept.blocks, len(candidates), self._words))
+            size = length(kept.blocks)
+            if size > left:
+                if place:
+                    return
+                told = para(PAGES[self._words.language]["cut_short"], Verdict.INDETERMINATE.value)
+                kept.blocks = [*shortened(kept.blocks, left), told]
+            left -= size
+            yield kept
 
     def _attach(self, root: Path, heading: Heading, summary: Summary, items: Iterable[_Kept]) -> list[dict[str, str]]:
         """Puts what is attached into *root*, and tells of each: the report first, then proofs as the items stand."""
@@ -137,9 +155,8 @@ class PdfReport:
         blocks = [
             *front_blocks(heading, summary, words, pictures, self._signer),
             *items_intro(len(items), summary, words),
+            *(block for kept in items for block in kept.blocks),
         ]
-        for kept in items:
-            blocks += uncut(kept.blocks, len(items), words)
         blocks += certification_blocks(heading, summary, words)
         blocks += end_blocks([(one["name"], one["description"]) for one in attached], words)
         return {
@@ -152,7 +169,7 @@ class PdfReport:
 
 
 class _Kept:
-    """What is kept of an item for the pages."""
+    """What is kept of an item for the pages. ``least``: characters that it has there at least."""
 
     def __init__(self, item: ItemDossier, words: Words, as_of: datetime | None) -> None:
         pictures = [
@@ -162,6 +179,7 @@ class _Kept:
         self.id = item.evidence.id
         self.proof = item.proof.data
         self.blocks = item_blocks(item, words, pictures)
+        self.least = length(list(uncut(self.blocks, IN_FULL, words)))
 
 
 def _attachment(name: str, relationship: str, mime: str, description: str) -> dict[str, str]:

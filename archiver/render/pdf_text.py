@@ -32,7 +32,7 @@ _LONG: Final = re.compile(_UNBROKEN + r"{41,}")
 _LONG_DATA: Final = re.compile(_UNBROKEN + r"{70,}")
 _LONG_VERBATIM: Final = re.compile(_UNBROKEN + r"{110,}")
 _PIECE: Final = re.compile(r"[^/_.:=,&?;-]{1,24}[/_.:=,&?;-]*|[/_.:=,&?;-]{1,24}")
-_OPTION: Final = re.compile(r"(?<= )(-[^ ]{1,30})(?= |$)", re.MULTILINE)
+_OPTION: Final = re.compile(r"(?<= )(-\S{1,30})(?=\s|$)")
 
 
 class Data(str):

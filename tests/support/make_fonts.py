@@ -4,13 +4,16 @@ Run by hand, with fonttools 4.68 at hand and the fonts of Debian's package fonts
 
     python tests/support/make_fonts.py /usr/share/fonts/opentype/noto archiver/render/fonts
 
-Regular holds JIS X 0208 whole (kana, Greek, Cyrillic and the 6,355 kanji of levels 1 and 2), for names and texts from
-outside may have any of them; Bold holds level 1, for only our own words are bold.
+Regular holds Windows code page 932, for names and texts from outside may have any of it: JIS X 0208 with kana, Greek,
+Cyrillic and the 6,355 kanji of levels 1 and 2, and 360 kanji of names beyond them. Bold holds level 1, for only our
+own words are bold.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from fontTools import subset
@@ -23,16 +26,25 @@ LEVEL_2 = 0x50
 """First row of JIS X 0208 that holds kanji of level 2."""
 
 
-def jis(until: int) -> set[int]:
-    """Code points of JIS X 0208 (ISO-2022-JP) in the rows below *until*."""
+def jis_level_1() -> set[int]:
+    """Code points of JIS X 0208 (ISO-2022-JP) before the kanji of level 2."""
+    cells = ((row, cell) for row in range(0x21, LEVEL_2) for cell in range(0x21, 0x7F))
+    return _decoded((bytes([0x1B, 0x24, 0x42, row, cell, 0x1B, 0x28, 0x42]) for row, cell in cells), "iso2022_jp")
+
+
+def windows_932() -> set[int]:
+    """Code points of Windows code page 932."""
+    single = (bytes([one]) for one in range(0xA1, 0xE0))
+    double = (bytes([lead, trail]) for lead in range(0x81, 0xFD) for trail in range(0x40, 0xFD))
+    return _decoded((*single, *double), "cp932")
+
+
+def _decoded(codes: Iterable[bytes], encoding: str) -> set[int]:
     found = set()
-    for row in range(0x21, until):
-        for cell in range(0x21, 0x7F):
-            try:
-                found.update(map(ord, bytes([0x1B, 0x24, 0x42, row, cell, 0x1B, 0x28, 0x42]).decode("iso2022_jp")))
-            except UnicodeDecodeError:
-                continue
-    return found
+    for code in codes:
+        with suppress(UnicodeDecodeError):
+            found.update(map(ord, code.decode(encoding)))
+    return {point for point in found if not 0xE000 <= point < 0xF900}  # private use
 
 
 def make(source: Path, target: Path, weight: str, points: set[int]) -> None:
@@ -70,7 +82,5 @@ def rename(font: TTFont, weight: str) -> None:
 
 if __name__ == "__main__":
     fonts, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    for style, until in (("Regular", 0x7F), ("Bold", LEVEL_2)):
-        make(
-            fonts / f"NotoSansCJK-{style}.ttc", folder / f"ArchiverReportSans-{style}.otf", style, LATIN | jis(until)
-        )
+    for style, points in (("Regular", windows_932() | jis_level_1()), ("Bold", jis_level_1())):
+        make(fonts / f"NotoSansCJK-{style}.ttc", folder / f"ArchiverReportSans-{style}.otf", style, LATIN | points)
