@@ -54,28 +54,31 @@ class TextDraft:
 
     def __init__(self, renderer: Renderer, folder: Path | None = None) -> None:
         self.name = renderer.name
-        self._renderer = renderer
-        self._body = tempfile.TemporaryFile("w+b", dir=folder)  # noqa: SIM115 - closed by close
-        self._first = True
+        self._renderer, self._folder = renderer, folder
+        self._body: IO[bytes] | None = None
 
     def add(self, item: ItemDossier) -> None:
         """See ``Draft``."""
-        for text in self._renderer.item(item, first=self._first):
+        first = self._body is None
+        if self._body is None:
+            self._body = tempfile.TemporaryFile("w+b", dir=self._folder)
+        for text in self._renderer.item(item, first=first):
             self._body.write(text.encode("utf-8"))
-        self._first = False
 
     def write(self, heading: Heading, summary: Summary, out: IO[bytes]) -> None:
         """See ``Draft``."""
         for text in self._renderer.begin(heading, summary):
             out.write(text.encode("utf-8"))
-        self._body.seek(0)
-        shutil.copyfileobj(self._body, out, _COPY_BYTES)
+        if self._body is not None:
+            self._body.seek(0)
+            shutil.copyfileobj(self._body, out, _COPY_BYTES)
         for text in self._renderer.end():
             out.write(text.encode("utf-8"))
 
     def close(self) -> None:
         """See ``Draft``."""
-        self._body.close()
+        if self._body is not None:
+            self._body.close()
 
 
 def check_target(target: Path | None, force: bool, archive: Path) -> None:

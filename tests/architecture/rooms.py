@@ -26,7 +26,7 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 CORE = "domain ports log_ports package_ports query_ports log errors"
 APPLICATION = (
     "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs lost_ledger provision "
-    "source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_verify"
+    "source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_report wiring_verify"
 )
 """Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
 
@@ -48,7 +48,11 @@ ROOMS: dict[str, Room] = {
     "adapters.ledger": room(f"{CORE} adapters.ledger adapters.owner", "sqlalchemy alembic rfc8785 orjson"),
     "adapters.notify": room(CORE, "apprise"),
     "adapters.log_messenger": room(CORE, "structlog"),
-    "render": room("domain ports render version", "jinja2 rich"),
+    "adapters.pdf_key": room(f"{CORE} adapters.pdf_key", "cryptography"),
+    "adapters.pdf_signer": room(
+        f"{CORE} adapters.pdf_key adapters.anchors", "cryptography pyhanko pyhanko_certvalidator asn1crypto"
+    ),
+    "render": room("domain errors ports render version", "jinja2 rich typst"),
     # SIGHUP: the daemon reads its settings anew and has everything wired anew.
     "daemon": room(f"{CORE} work daemon wiring wiring_ledger settings settings_values", "apscheduler structlog"),
     "demo": room(f"{CORE} adapters demo", "cryptography moto"),
@@ -81,7 +85,7 @@ ROOMS: dict[str, Room] = {
     "wiring_verify": room(f"{CORE} verify work adapters settings {APPLICATION}"),
     "cli": room(
         f"{CORE} {APPLICATION} cli work render daemon demo version "
-        "settings settings_input settings_sample settings_values",
+        "settings settings_input settings_sample settings_values adapters.files adapters.pdf_key adapters.pdf_signer",
         "click rich",
     ),
 }
@@ -107,7 +111,7 @@ EXCEPTIONS = (
 )
 
 PURE_STANDARD_LIBRARY = room(
-    others="__future__ base64 bisect collections dataclasses datetime enum functools hashlib itertools json math re "
-    "typing unicodedata zlib"
+    others="__future__ base64 bisect collections csv dataclasses datetime enum functools hashlib itertools json math re "
+    "types typing unicodedata zlib"
 ).others
 """All that the pure rooms may use: nothing here opens a file, a socket or a process, or knows the time by itself."""
