@@ -87,7 +87,7 @@ bench-ledger: $(VENV)/dev.stamp
 lock:
 	$(LOCK) --all-extras --output-file requirements/dev.txt
 	$(LOCK) --extra demo --constraint requirements/dev.txt --output-file requirements/demo.txt
-	$(LOCK) --extra postgres --extra notify --extra sign --constraint requirements/dev.txt \
+	$(LOCK) --extra postgres --extra notify --extra report --extra sign --constraint requirements/dev.txt \
 		--output-file requirements/runtime.txt
 
 clean:
