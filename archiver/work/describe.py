@@ -71,13 +71,16 @@ class Describer:
         return self._kept(evidence, evidence.query_id, answer)
 
     def _is_paused(self, source: str, region: str) -> bool:
-        with self._lock:
-            since = self._refused.get((source, region))
+        since = self._refused.get((source, region))
         return since is not None and timedelta(0) <= self.clock() - since < PAUSE
 
     def _pause(self, source: str, region: str, refusal: str) -> None:
+        """Says so once, though several threads may have been refused at the same time."""
         with self._lock:
+            is_told = self._is_paused(source, region)
             self._refused[source, region] = self.clock()
+        if is_told:
+            return
         minutes = int(PAUSE.total_seconds() // 60)
         _log.warning("source %s: %s; %s is not asked for %d minutes", source, refusal, region, minutes)
 

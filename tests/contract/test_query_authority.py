@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -211,6 +212,18 @@ def test_a_refusal_is_told_in_codes_and_asked_for_once(hostile, answer, told, is
     assert len([target for target in targets if target.endswith("DescribeQuery")]) == 1
     if answer.status >= 400:
         assert found.request_id == "r1"
+
+
+def test_threads_share_one_client_and_each_asks_once(hostile):
+    hostile.will(IDENTITY)
+    shared = access(hostile.url)
+    shared.caller_arn()
+    hostile.forget()
+    hostile.will(*[answering({"QueryId": QUERY, **TOLD})] * 8)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: DescribeQuery(shared, "us-east-1").describe(QUERY), range(8)))
+    assert [answer.figures for answer in answers] == [FIGURES] * 8
+    assert len(hostile.requests) == 8
 
 
 def test_who_is_not_there_is_told(hostile):

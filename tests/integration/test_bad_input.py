@@ -16,6 +16,11 @@ COMMANDS = [["sync"], ["audit"], ["import", "source"], ["keys", "list"], ["keys"
 """Everything that reads the whole configuration."""
 
 
+def only(server):
+    """Ends of a source that asks nobody else."""
+    return {"endpoint_url": server.url, "cloudtrail_endpoint_url": server.url}
+
+
 @pytest.mark.parametrize("arguments", [*COMMANDS, ["verify", "source"]], ids=" ".join)
 @pytest.mark.parametrize(
     ("config", "complaint"),
@@ -123,7 +128,7 @@ def test_a_reader_that_goes_away_ends_the_answer_and_not_the_work(home, key):
 @pytest.mark.parametrize(("times", "status"), [(1, 130), (3, -signal.SIGINT)])
 def test_interrupts(home, key, slow_s3, times, status):
     """One ends the work in good order; whoever presses on need not wait for a server that says nothing more."""
-    home.configure({"name": "prod", "url": "s3://slow-bucket", "region": "us-east-1", "endpoint_url": slow_s3.url})
+    home.configure({"name": "prod", "url": "s3://slow-bucket", "region": "us-east-1", **only(slow_s3)})
     prefix, files = home.sample(key)
     for name, data in files.items():
         slow_s3.objects[prefix + name] = data
@@ -143,7 +148,7 @@ def test_interrupts(home, key, slow_s3, times, status):
 
 
 def test_an_interrupted_answer_says_so(home, key, slow_s3):
-    home.configure({"name": "prod", "url": "s3://slow-bucket", "region": "us-east-1", "endpoint_url": slow_s3.url})
+    home.configure({"name": "prod", "url": "s3://slow-bucket", "region": "us-east-1", **only(slow_s3)})
     prefix, files = home.sample(key)
     for name, data in files.items():
         slow_s3.objects[prefix + name] = data
@@ -166,7 +171,7 @@ def test_an_interrupted_answer_says_so(home, key, slow_s3):
 
 
 def test_a_sync_that_hangs_is_broken_off_and_the_next_goes_on(home, key, slow_s3):
-    home.configure({"name": "prod", "url": "s3://slow-bucket", "region": "us-east-1", "endpoint_url": slow_s3.url})
+    home.configure({"name": "prod", "url": "s3://slow-bucket", "region": "us-east-1", **only(slow_s3)})
     prefix, files = home.sample(key)
     for name, data in files.items():
         slow_s3.objects[prefix + name] = data

@@ -338,6 +338,7 @@ def test_doctor_asks_a_bare_bucket(tmp_path: Path, aws: AwsStand) -> None:
     assert told["object_lock"] == "warn"
     assert told["policy"] == "ok"
     assert told["public_keys"] == "ok"
+    assert told["queries"] == "ok"
     assert checks["keys_held"]["status"] == "warn"
 
 
@@ -395,7 +396,16 @@ def test_doctor_of_an_endpoint_that_does_not_answer(tmp_path: Path, aws: AwsStan
     assert status == 3
     assert checks["prod", "list"]["status"] == "fail"
     assert checks["prod", "public_keys"]["status"] == "fail"
+    assert checks["prod", "queries"]["status"] == "warn"
+    assert "describe = false" in checks["prod", "queries"]["remedy"]
     assert checks["archive"]["status"] == "ok"
+
+
+def test_doctor_does_not_ask_about_queries_where_nobody_is_to(tmp_path: Path, aws: AwsStand) -> None:
+    environ = bucket_config(tmp_path, aws, aws.bucket) | {"ARCHIVER_SOURCES__0__DESCRIBE": "false"}
+    status, checks = doctor(tmp_path, environ=environ)
+    assert status == 0
+    assert ("prod", "queries") not in checks
 
 
 def test_doctor_without_credentials(tmp_path: Path, aws: AwsStand) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -40,6 +41,8 @@ ABOUT_THE_QUERY: Final = frozenset(
     }
 )
 """Refusals that say something of one query only."""
+
+_registering = threading.Lock()
 
 _EVENT: Final = "cloudtrail.DescribeQuery"
 _ANSWER: Final = "Answer"
@@ -79,11 +82,10 @@ class DescribeQuery:
 
     def _ask(self, client: Any, query_id: str) -> Mapping[str, Any]:
         """One request. botocore is given nothing to parse: one wrong field would cost it all the others."""
-        events = client.meta.events
-        events.register(
-            f"before-send.{_EVENT}", _bounded(client._endpoint.http_session), unique_id="archiver-bounded"
-        )
-        events.register(f"before-parse.{_EVENT}", _as_it_came, unique_id="archiver-as-it-came")
+        events, sending = client.meta.events, _bounded(client._endpoint.http_session)
+        with _registering:  # the client is shared, and takes each of them once
+            events.register(f"before-send.{_EVENT}", sending, unique_id="archiver-bounded")
+            events.register(f"before-parse.{_EVENT}", _as_it_came, unique_id="archiver-as-it-came")
         with translated(Doing(f"ask CloudTrail in {self._region} about query {query_id}", PERMISSION)):
             answer: Mapping[str, Any] = client.describe_query(QueryId=query_id)
         return answer
