@@ -31,7 +31,7 @@ class TarPackage(FilePackage):
         except ImportError as error:
             raise UsageError(
                 "a .tar.zst needs the package zstandard, which is not installed",
-                "pip install 'cloudtrail-evidence-archiver[package]', or choose --format folder or zip.",
+                "pip install 'cloudtrail-evidence-archiver[report]', or choose --format folder or zip.",
             ) from error
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL, threads=0, write_checksum=True)
         self._time = int(moment.timestamp())
