@@ -17,7 +17,6 @@ from __future__ import annotations
 import atexit
 import io
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -39,6 +38,7 @@ import pytest
 from archiver.cli import main
 from archiver.demo.deliveries import SigningKey, make_signing_key, sample_delivery
 from tests.support.aws import AwsStand
+from tests.support.forks import FORKS
 from tests.support.ledgers import LedgerPlace
 
 ROOT = Path(__file__).parents[2]
@@ -48,9 +48,6 @@ TIMEOUT = 60
 
 ABOUT_THE_LOG = ("log_key_adopted", "checkpoint_begun", "checkpoint_anchored")
 """Custody events that serve the log alone."""
-
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.support.preloaded"])
 
 Source = Mapping[str, object]
 """One ``[[sources]]`` of a configuration."""
@@ -105,7 +102,7 @@ class Forked:
         base = cwd / f".run-{uuid.uuid4().hex}"
         self._out, self._err = base.with_suffix(".out"), base.with_suffix(".err")
         given = (self._arguments, dict(environ or environment()), cwd, self._out, self._err)
-        self._process = _forks.Process(target=_main, args=given)
+        self._process = FORKS.Process(target=_main, args=given)
         self._process.start()
 
     def kill(self) -> None:

@@ -1,36 +1,28 @@
 """What a process of the program has imported before it is forked: imported by the server of such forks alone.
 
-Everything the commands and the jobs of tests import, so that no fork does it again. What is there is then put out of
-the garbage collector's sight: it would look through all of it in each fork, and so copy the pages that are shared.
+The whole program but its demo, whose servers take a second, and the jobs of tests. All of it is then put out of the
+garbage collector's sight: it would look through all of it in each fork, and so copy the pages that are shared.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
+import pkgutil
 
-from archiver.cli.main import COMMANDS
+import archiver
 
-for _name in (
+_BESIDE = (
     "alembic.command",
-    "archiver.adapters.aws.cloudtrail",
-    "archiver.adapters.aws.describe",
-    "archiver.adapters.aws.s3_source",
-    "archiver.adapters.ledger.upgrade",
-    "archiver.cli.main",
-    "archiver.key_files",
-    "archiver.logs",
-    "archiver.provision",
-    "archiver.wiring_ledger",
-    "archiver.wiring_verify",
+    "encodings.ascii",
+    "encodings.utf_8_sig",
     "psycopg",
     "tests.support.checkpoints",
     "tests.support.cli",
-    "archiver.adapters.log_messenger",
-    "encodings.ascii",
-    "encodings.utf_8_sig",
-    *(f"archiver.cli.{module}" for module, _ in COMMANDS.values()),
-):
+)
+_OURS = (module.name for module in pkgutil.walk_packages(archiver.__path__, "archiver."))
+
+for _name in (*_BESIDE, *(name for name in _OURS if not name.startswith(("archiver.demo.", "archiver._migrations")))):
     importlib.import_module(_name)
 gc.collect()
 gc.freeze()

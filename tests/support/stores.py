@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import shutil
 import signal
@@ -20,6 +19,7 @@ import pytest
 from archiver.adapters.files.durable import Disk
 from archiver.adapters.files.store import FolderStore
 from archiver.ports import Stage, Store
+from tests.support.forks import FORKS
 
 FOLDER = "prod/AWSLogs/0a1b"
 FILES = {"a": b"first", "b": b"second"}
@@ -125,9 +125,7 @@ def kill_at(number: int) -> Hook:
 
 def run_to_its_death(job: Callable[..., None], *arguments: object) -> bool:
     """Runs *job* in a process of its own; True where it was killed, False where it came to its end."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "tests.support.checkpoints"])  # whose jobs are run like this, too
-    process = context.Process(target=job, args=arguments)
+    process = FORKS.Process(target=job, args=arguments)
     process.start()
     process.join(60)
     code = process.exitcode
