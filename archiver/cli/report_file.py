@@ -61,7 +61,7 @@ class TextDraft:
         """See ``Draft``."""
         first = self._body is None
         if self._body is None:
-            self._body = tempfile.TemporaryFile("w+b", dir=self._folder)
+            self._body = tempfile.TemporaryFile("w+b", dir=self._folder)  # noqa: SIM115 - closed by close
         for text in self._renderer.item(item, first=first):
             self._body.write(text.encode("utf-8"))
 

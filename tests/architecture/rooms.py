@@ -85,7 +85,8 @@ ROOMS: dict[str, Room] = {
     "wiring_verify": room(f"{CORE} verify work adapters settings {APPLICATION}"),
     "cli": room(
         f"{CORE} {APPLICATION} cli work render daemon demo version "
-        "settings settings_input settings_sample settings_values adapters.files adapters.pdf_key adapters.pdf_signer",
+        "settings settings_input settings_sample settings_values "
+        "adapters.files adapters.pdf_key adapters.pdf_signer",
         "click rich",
     ),
 }

@@ -188,7 +188,14 @@ class Home:
         """
         self.environ = {**environment(), **stand.environment()}
         endpoints = {"endpoint_url": stand.url, "cloudtrail_endpoint_url": stand.url}
-        return {"name": name, "url": f"s3://{stand.bucket}/{prefix}", "region": REGION, "describe": False, **endpoints, **more}
+        return {
+            "name": name,
+            "url": f"s3://{stand.bucket}/{prefix}",
+            "region": REGION,
+            "describe": False,
+            **endpoints,
+            **more,
+        }
 
     def write(self, *sources: Source, **sections: Mapping[str, object]) -> None:
         """Writes the configuration and makes nothing."""
