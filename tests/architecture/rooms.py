@@ -112,7 +112,7 @@ EXCEPTIONS = (
 )
 
 PURE_STANDARD_LIBRARY = room(
-    others="__future__ base64 bisect collections csv dataclasses datetime enum functools hashlib itertools json math re "
-    "types typing unicodedata zlib"
+    others="__future__ base64 bisect collections csv dataclasses datetime enum functools hashlib itertools json math "
+    "re types typing unicodedata zlib"
 ).others
 """All that the pure rooms may use: nothing here opens a file, a socket or a process, or knows the time by itself."""
