@@ -45,19 +45,15 @@ class Request:
 
 @dataclass
 class Reporting:
-    """One report or package on its way. ``log``: the log as of the report's head."""
+    """One report or package on its way. ``log``: the log as of the report's head. ``before``: events that count."""
 
     app: App
     log: LogState
     request: Request
     now: datetime
+    before: int
     proofs: int = PROVEN_ITEMS
     _proven: int = 0
-
-    @property
-    def before(self) -> int | None:
-        """Events that count: those below the head; all, where nothing was ever signed."""
-        return self.log.head.size if self.log.head else None
 
     def heading(self, chosen: Selection) -> Heading:
         """What stands above the report on *chosen*."""
@@ -106,9 +102,9 @@ class Reporting:
             app.progress.item(item.evidence.prefix)
 
     def _prove(self, evidence_id: str) -> Proof:
-        size = self.before
-        if size is None:
+        if self.log.head is None:
             return Proof(None, None, "no checkpoint was signed yet")
+        size = self.log.head.size
         if self._proven >= self.proofs:
             return Proof(None, size, _BEYOND)
         self._proven += 1

@@ -226,9 +226,9 @@ def _report(app: App, base: Path) -> None:
     target = base / "report.html"
     survey(app, Selection(), SURVEY_BYTES)
     app.checkpoints().make()
-    head = app.ledger.log.latest_checkpoint()
-    log = log_state(app.ledger.log, trust_of(app.settings.custody), head.size if head else None)
-    reporting = Reporting(app, log, Request("everything", purpose="demonstration"), utc_now())
+    size = app.ledger.log.size()
+    log = log_state(app.ledger.log, trust_of(app.settings.custody), size)
+    reporting = Reporting(app, log, Request("everything", purpose="demonstration"), utc_now(), size)
     summary = report_on(app, TextDraft(HtmlReport(WORDS["en"], log.head_at)), reporting, Selection(), target)
     say(f"   {target}: {counted(summary.items, 'item')}")
 

@@ -131,17 +131,23 @@ def survey_first(app: App, cli: Cli, chosen: Selection, how: str) -> None:
 
 
 def reporting_of(app: App, cli: Cli, asked: Request, now: datetime, at: int | None) -> Reporting:
-    """A report as of the checkpoint of *at* events, or of a new one; what speaks against the log is said here too."""
+    """A report as of the checkpoint of *at* events, or of a new one; what speaks against the log is said here too.
+
+    Where none can be signed now, and the newest does not cover what there is, it is a report of all events.
+    """
     from archiver.wiring_log import trust_of
     from archiver.wiring_report import Reporting
     from archiver.work.log_state import log_state
 
     trust = trust_of(app.settings.custody, cli.environ)
+    size = app.ledger.log.size()
     if at is None:
         with suppress(LogForkedError):  # the report is written all the same, and the end tells
             sign_head(app, cli)
         newest = app.ledger.log.latest_checkpoint()
-        at = newest.size if newest and newest.size <= app.ledger.log.size() else None
+        at = newest.size if newest and size <= newest.size <= app.ledger.log.size() else None
+    if at is None:
+        warn(f"no head could be signed now: the report is of all {size} events, and not all of them are proved")
     log = log_state(app.ledger.log, trust, at)
     for key in log.strangers:
         warn(f"the ledger names a key of the log that is NOT the configured key: {printable(key)}")
@@ -149,7 +155,7 @@ def reporting_of(app: App, cli: Cli, asked: Request, now: datetime, at: int | No
         warn(f"the log's key could not be compared with the configured one: {log.trust.unasked}")
     if log.head_trouble:
         warn(f"the newest checkpoint is NOT verified: {log.head_trouble}")
-    return Reporting(app, log, asked, now)
+    return Reporting(app, log, asked, now, size if at is None else at)
 
 
 def _wrote(target: Path | None, summary: Summary, cli: Cli) -> None:
