@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,18 +12,20 @@ import click
 
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.log_head import sign_head
+from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.output import counted, human_size, note, warn
 from archiver.cli.report_file import Draft, Recorded, check_target, write_report
 from archiver.cli.report_formats import FORMATS, SigningOptions, draft_of, format_of, signing_options
 from archiver.cli.select import Conditions, condition_options
 from archiver.domain.text import printable
-from archiver.errors import EXIT_INTEGRITY, EXIT_OK, LogForkedError, UsageError
+from archiver.errors import EXIT_INTEGRITY, EXIT_OK, LogForkedError, StoppedError, UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from archiver.domain.dossier import Summary
     from archiver.domain.records import Selection
+    from archiver.settings import Settings
     from archiver.wiring import App
     from archiver.wiring_report import Reporting, Request
 
@@ -36,9 +39,10 @@ Examples:
 
 ID is an evidence ID, a query ID, or the beginning of either that only one item has.
 
-Exit status: 0 the report is written, whatever the verdicts in it; 1 it is, and the ledger and its published log
-contradict each other, or the ledger's key or newest checkpoint is not the configured key's (the report says so);
-2 nothing was done (nothing selected, the file is there already); 4 the ledger or the disk could not go on.
+Exit status: 0 the report is written, whatever the verdicts in it; 1 it is, and the ledger contradicts itself or its
+published log, or its key or newest checkpoint is not the configured key's (the report says so); 2 nothing was done
+(nothing selected, the file is there already); 4 the ledger or the disk could not go on; 130 interrupted, and nothing
+is left behind.
 """
 
 
@@ -101,20 +105,36 @@ def command(
     now = moment_of(cli.environ)
     key = signing.key(form, now)
     settings = cli.settings()
-    check_target(target, force, settings.archive.path)
-    with closing(wiring.open_app(settings, cli.stop, cli.progress())) as app:
-        chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
-        words = named(chosen.ids) if chosen.ids else conditions.words()
-        asked = Request(words, case, exhibit, purpose, requester, language)
-        if at is None:
-            survey_first(app, cli, chosen, survey)
-        reporting = reporting_of(app, cli, asked, now, at)
-        folder = target.parent if target else None
-        draft = draft_of(form, language, folder, reporting.log.head_at, (signing, key) if key else None)
-        summary = report_on(app, draft, reporting, chosen, target, force)
-        _wrote(target, summary, cli)
-        sign_head(app, cli)
-    return EXIT_INTEGRITY if reporting.log.is_contradicted else EXIT_OK
+    check_target(target, force, settings.archive.path, _own_files(settings, cli, signing))
+    cli.catch_signals()
+    asked = Request(conditions.words(), case, exhibit, purpose, requester, language)
+    try:
+        with closing(wiring.open_app(settings, cli.stop, cli.progress())) as app:
+            chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
+            if chosen.ids:
+                asked = replace(asked, words=named(chosen.ids))
+            if at is None:
+                survey_first(app, cli, chosen, survey)
+            reporting = reporting_of(app, cli, asked, now, at)
+            folder = target.parent if target else None
+            draft = draft_of(form, language, folder, reporting.log.head_at, (signing, key) if key else None)
+            summary = report_on(app, draft, reporting, chosen, target, force)
+            _wrote(target, summary, cli)
+            sign_head(app, cli)
+    except StoppedError as error:
+        note(f"archiver: {error}")
+        return EXIT_INTERRUPTED
+    return EXIT_INTEGRITY if summary.disagreeing or reporting.log.is_contradicted else EXIT_OK
+
+
+def _own_files(settings: Settings, cli: Cli, signing: SigningOptions) -> list[Path]:
+    """What a report never replaces, whatever is forced: ledger, keys, configuration."""
+    from archiver.settings_input import find_config
+
+    custody = settings.custody
+    given = [custody.last_head, signing.sign, signing.sign_cert, signing.sign_passphrase_file, signing.sign_trust]
+    own = [Path(place) for place in (custody.signing_key, *given) if place and ":" not in place.partition("/")[0]]
+    return [*own, *filter(None, (settings.ledger.sqlite_path, find_config(cli.config, cli.environ)))]
 
 
 def survey_first(app: App, cli: Cli, chosen: Selection, how: str) -> None:
@@ -140,15 +160,20 @@ def reporting_of(app: App, cli: Cli, asked: Request, now: datetime, at: int | No
     from archiver.work.log_state import log_state
 
     trust = trust_of(app.settings.custody, cli.environ)
-    size = app.ledger.log.size()
+    size, forked = app.ledger.log.size(), ""
     if at is None:
-        with suppress(LogForkedError):  # the report is written all the same, and the end tells
+        try:
             sign_head(app, cli)
+        except LogForkedError as error:  # the report is written all the same, and says so
+            forked = str(error)
         newest = app.ledger.log.latest_checkpoint()
         at = newest.size if newest and size <= newest.size <= app.ledger.log.size() else None
     if at is None:
         warn(f"no head could be signed now: the report is of all {size} events, and not all of them are proved")
     log = log_state(app.ledger.log, trust, at)
+    if forked:
+        trouble = "; ".join(filter(None, (forked, log.head_trouble)))
+        log = replace(log, head_trouble=trouble, head_compared=True)
     for key in log.strangers:
         warn(f"the ledger names a key of the log that is NOT the configured key: {printable(key)}")
     if log.trust.unasked:

@@ -10,7 +10,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -81,10 +81,18 @@ class TextDraft:
             self._body.close()
 
 
-def check_target(target: Path | None, force: bool, archive: Path) -> None:
-    """Raises UsageError where a report must not or cannot go to *target* (None: stdout)."""
+def check_target(target: Path | None, force: bool, archive: Path, kept: Sequence[Path] = ()) -> None:
+    """Raises UsageError where a report must not or cannot go to *target* (None: stdout).
+
+    *kept*: files of the program that are never replaced, nor what lies beside them under a name that begins so
+    (``ledger.db-wal``, ``custody-key.last-head``).
+    """
     if target is None:
         return
+    real = target.resolve()
+    for own in (path.resolve() for path in kept):
+        if real.parent == own.parent and real.name.startswith(own.name):
+            raise UsageError(f"{target} belongs to the program ({own}); nothing was done", "Give another name.")
     if not target.parent.is_dir():
         raise UsageError(f"{target}: there is no folder {target.parent}")
     if target.resolve().is_relative_to(archive.resolve()):
