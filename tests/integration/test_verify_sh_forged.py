@@ -27,6 +27,7 @@ from tests.support.packages import (
     packages,
     place,
     reseal,
+    seal_tags,
     shells,
     vkey,
 )
@@ -200,6 +201,88 @@ def test_another_log_is_found_out_by_its_key_alone(good: Path) -> None:
     done = check(good, "--log-key", genuine)
     assert done.status == 1
     assert done.names("data/log/vkey is NOT the key that you gave")
+
+
+def foreign_head(package: Path) -> bytes:
+    """Signs the head of *package* with a key of nobody's, under the genuine name and ID; answers that key's PEM."""
+    name, key_id, _ = vkey(package).split("+", 2)
+    private = Ed25519PrivateKey.generate()
+    log = package / "data/log"
+    text = (log / "checkpoint.text").read_text()
+    signature = private.sign(text.encode())
+    (log / "checkpoint.sig").write_bytes(signature)
+    line = base64.b64encode(bytes.fromhex(key_id) + signature).decode()
+    (log / "checkpoint").write_text(f"{text}\n\u2014 {name} {line}\n")
+    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.mark.parametrize("shell", shells())
+def test_a_key_file_of_two_keys_is_refused(good: Path, shell: str) -> None:
+    """Lenient base64 reads the genuine key from it, and openssl another one: neither may decide."""
+    genuine = vkey(good)
+    path = good / "data/log/log_key.pem"
+    line = path.read_text().splitlines()[1]
+    other = foreign_head(good)
+    for text in (
+        f"{line[:16]}{' ' * 980}{line[16:]}\n!!!!\n".encode() + other,
+        path.read_bytes() + other,
+        other,
+        path.read_bytes().replace(b"\n", b"\r\n"),
+        path.read_bytes() + b"\0",
+    ):
+        path.write_bytes(text)
+        reseal(good)
+        done = check(good, "--log-key", genuine, shell=shell)
+        assert done.status == 1
+        assert done.names("data/log/log_key.pem is NOT the key in data/log/vkey"), done.text
+        assert not any("signature over its head" in said for said in done.passed)
+
+
+@pytest.mark.parametrize(
+    "change_it", [lambda t: t + " ", lambda t: t + "\nmore", lambda t: t[:-1], lambda t: t + "===="]
+)
+def test_a_verifier_key_has_one_spelling(good: Path, change_it: Callable[[str], str]) -> None:
+    text = change_it(vkey(good))
+    (good / "data/log/vkey").write_text(f"{text}\n")
+    reseal(good)
+    done = check(good, "--log-key", text)
+    assert done.status == 1
+    assert done.names("data/log/vkey")
+
+
+@pytest.mark.parametrize("name", ["public_key_pkcs1.pem", "public_key_x509.pem"])
+def test_a_public_key_file_holds_one_key_and_nothing_else(good: Path, name: str) -> None:
+    path = item_of(good) / "artefacts" / name
+    genuine = path.read_bytes()
+    for data in (genuine + genuine, b"words\n" + genuine, genuine.replace(b"\n", b"\r\n"), genuine + b"\n"):
+        path.write_bytes(data)
+        reseal(good)
+        done = check(good)
+        assert done.status == 1
+        assert done.names(f"artefacts/{name} is not one key and nothing else"), done.text
+
+
+@pytest.mark.parametrize("shell", shells())
+def test_a_line_said_twice_does_not_make_up_for_a_file_that_no_line_names(good: Path, shell: str) -> None:
+    extra = good / "data/report/report.pdf"
+    extra.parent.mkdir()
+    extra.write_bytes(b"forged")
+    for algorithm in ("sha256", "sha512"):
+        path = good / f"manifest-{algorithm}.txt"
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join([*lines, lines[0]]))
+    seal_tags(good)
+    done = check(good, shell=shell)
+    assert done.status == 1
+    assert done.names("a second time")
+    listed = lines[0].split("  ")[1].strip()
+    assert done.names(listed)
+
+
+def test_every_file_is_looked_up_in_the_list(good: Path) -> None:
+    (good / "data/log/vkey+x").write_bytes(b"x")
+    done = check(good)
+    assert done.names("data/log/vkey+x is in no list")
 
 
 # ------------------------------------------------------------------------------------------ hostile sign files

@@ -97,6 +97,11 @@ def reseal(package: Path) -> None:
     files = sorted(p.relative_to(package).as_posix() for p in (package / "data").rglob("*") if p.is_file())
     for algorithm in ("sha256", "sha512"):
         _list(package, algorithm, f"manifest-{algorithm}.txt", files)
+    seal_tags(package)
+
+
+def seal_tags(package: Path) -> None:
+    """Makes the lists of the lists anew."""
     for algorithm in ("sha256", "sha512"):
         _list(package, algorithm, f"tagmanifest-{algorithm}.txt", sorted(TAGS))
 

@@ -137,7 +137,26 @@ safe() {
   case $1 in '' | *[!A-Za-z0-9._=+@,/-]* | /* | -* | *//* | */ | ./* | ../* | */./* | */../* | */. | */..) return 1 ;; esac
 }
 
-# shape LIST PREFIX: $lines, false if a line is not `hash  path` with a safe path that begins with PREFIX
+# known PATH, know PATH: whether a list has had PATH already; that it has now
+# Paths lie in variables, some few together: a search through all of them for each would take hours.
+bucket() {
+  IFS=._=+@,/-
+  set -f
+  set -- $1
+  IFS=_
+  k="k_$*"
+  set +f
+  IFS=" $tab$nl"
+}
+known() {
+  bucket "$1"
+  eval "x=\${$k-}"
+  case $nl$x in *"$nl$1$nl"*) ;; *) return 1 ;; esac
+}
+know() { bucket "$1"; eval "$k=\${$k-}\$1\$nl"; }
+
+# shape LIST PREFIX: $lines, false if a line is not `hash  path` with a safe path that begins with PREFIX, or is a second
+# one of its path: a line said twice would make up for a file that no line names
 shape() {
   lines=0 shape=yes
   [ -f "$1" ] || return 1
@@ -146,6 +165,8 @@ shape() {
     case ${line%%"  "*} in $x64) ;; *) shape=no ;; esac
     case $p in "$2"*) safe "$p" || shape=no ;; *) shape=no ;; esac
     [ $shape = yes ] || { fail "$1, line $lines is not a line of such a list; it was not followed"; return 1; }
+    known "$p" && { fail "$1, line $lines lists $p a second time; the list was not followed"; return 1; }
+    know "$p"
   done < "$1"
 }
 
@@ -194,23 +215,15 @@ if shape manifest-sha256.txt data/; then
   payload=yes
   if listed manifest-sha256.txt; then pass "manifest-sha256.txt: all $lines files are as listed"
   else fail 'manifest-sha256.txt does not hold'; fi
-  total=$lines
-  if [ "$found" -ne "$total" ]; then
-    # which ones: slow, and only done where there is something to find
-    extra() {
-      for e in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-        if [ -d "$e" ]; then extra "$e"
-        elif [ -f "$e" ]; then
-          known=no
-          while IFS= read -r line; do
-            case $line in *"  $e") known=yes; break ;; esac
-          done < manifest-sha256.txt
-          [ $known = yes ] || { shown "$e"; fail "$s is in no list: it does not belong to the package"; }
-        fi
-      done
-    }
-    extra data
-  fi
+  extra() {
+    for e in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+      if [ -d "$e" ]; then extra "$e"
+      elif [ -f "$e" ]; then
+        safe "$e" && known "$e" || { shown "$e"; fail "$s is in no list: it does not belong to the package"; }
+      fi
+    done
+  }
+  extra data
 fi
 
 # second LIST FIRST: SHA-512 of what LIST lists; FIRST, if it is there, must list the same files in the same order
@@ -279,22 +292,55 @@ read_head() {
   done < data/log/checkpoint
 }
 
-# read_key: data/log/vkey is of the form name+ID+key, and data/log/log_key.pem is that key
+# shifted TEXT: $k is the base64 of the 32 bytes that come after a first byte 1, where TEXT is the base64 of all 33
+# False where TEXT is not 44 characters of base64, or begins with another byte. Nothing else decodes it: what one reader
+# of base64 passes over (blanks, a second `=`), another does not, and both must mean the same key.
+alphabet=ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
+shifted() {
+  case $1 in *[!A-Za-z0-9+/]*) return 1 ;; esac
+  [ "${#1}" -eq 44 ] || return 1
+  k='' x=$1 i=0 y=0
+  while [ $i -lt 44 ]; do
+    c=${x%"${x#?}"} x=${x#?}
+    z=${alphabet%%"$c"*} z=${#z}
+    case $i in
+      0) [ $z -eq 0 ] || return 1 ;;
+      1) [ $((z / 16)) -eq 1 ] || return 1 ;;
+      *) digit $((y % 16 * 4 + z / 16)) ;;
+    esac
+    y=$z i=$((i + 1))
+  done
+  digit $((y % 16 * 4))
+  k=$k'='
+}
+# digit N: $k with the base64 digit of value N behind it
+digit() {
+  m=$alphabet n=$1
+  while [ $n -ge 8 ]; do m=${m#????????} n=$((n - 8)); done
+  while [ $n -gt 0 ]; do m=${m#?} n=$((n - 1)); done
+  k=$k${m%"${m#?}"}
+}
+
+# read_key: data/log/vkey is of the form name+ID+key, and data/log/log_key.pem is that key, to the byte
 read_key() {
+  vkey=''
   IFS= read -r vkey < data/log/vkey
+  text_sum "$vkey$nl"
+  a=$h
+  sum data/log/vkey
+  [ "$a" = "$h" ] || { vkey=''; fail 'data/log/vkey is not one line of text'; return 1; }
   name=${vkey%%+*} a=${vkey#*+}
   key_id=${a%%+*} key64=${a#*+}
   case $key_id in $x4$x4) ;; *) fail 'data/log/vkey is no verifier key'; return 1 ;; esac
+  shifted "$key64" || { fail 'data/log/vkey holds no Ed25519 key in 44 characters of base64'; return 1; }
   h=$({ printf '%s\n' "$name"; printf '%s' "$key64" | openssl base64 -d -A 2>/dev/null; } | sha256sum)
   case $h in "$key_id"*) ;; *) fail 'data/log/vkey: the ID in it is not that of its name and key'; return 1 ;; esac
-  pem=''
-  while IFS= read -r line; do case $line in -*) ;; *) pem=$pem$line ;; esac; done < data/log/log_key.pem
   # an Ed25519 key in DER is 12 fixed bytes, which are these 16 characters, and then the key (RFC 8410)
-  case $pem in MCowBQYDK2VwAyEA*) ;; *) fail 'data/log/log_key.pem is no Ed25519 key'; return 1 ;; esac
-  a=$({ printf '\001'; printf '%s' "${pem#MCowBQYDK2VwAyEA}" | openssl base64 -d -A 2>/dev/null; } | sha256sum)
-  b=$(printf '%s' "$key64" | openssl base64 -d -A 2>/dev/null | sha256sum)
-  if [ "$a" = "$b" ]; then pass 'data/log/log_key.pem is the key in data/log/vkey'
-  else fail 'data/log/log_key.pem is NOT the key in data/log/vkey'; fi
+  text_sum "-----BEGIN PUBLIC KEY-----${nl}MCowBQYDK2VwAyEA$k$nl-----END PUBLIC KEY-----$nl"
+  a=$h
+  sum data/log/log_key.pem
+  if [ "$a" = "$h" ]; then pass 'data/log/log_key.pem is the key in data/log/vkey'
+  else fail 'data/log/log_key.pem is NOT the key in data/log/vkey, in three lines and nothing else'; return 1; fi
 }
 
 check_head() {
@@ -524,6 +570,15 @@ check_key() {
   elif [ -z "$b" ]; then fail "$id: artefacts/public_key_x509.pem is no key that can be read"
   elif [ "$a" = "$b" ]; then pass "$id: artefacts/public_key_pkcs1.pem and public_key_x509.pem are the same key"
   else fail "$id: artefacts/public_key_pkcs1.pem and public_key_x509.pem are two keys"; fi
+  # a PEM file can hold more than the key that one reader finds first: each must be what openssl itself writes
+  text_sum "$b$nl"
+  b=$h
+  sum "$t/public_key_x509.pem"
+  [ "$b" = "$h" ] || fail "$id: artefacts/public_key_x509.pem is not one key and nothing else"
+  text_sum "$(openssl rsa -RSAPublicKey_in -in "$t/public_key_pkcs1.pem" -RSAPublicKey_out 2>/dev/null)$nl"
+  b=$h
+  sum "$t/public_key_pkcs1.pem"
+  [ "$b" = "$h" ] || fail "$id: artefacts/public_key_pkcs1.pem is not one key and nothing else"
   [ -n "$a" ] || return
   h=$(openssl rsa -RSAPublicKey_in -in "$t/public_key_pkcs1.pem" -RSAPublicKey_out -outform DER 2>/dev/null | sha256sum)
   key_sum=${h%% *}
