@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 from archiver.domain.custody import Actor
 from archiver.domain.delivery import parse_query_path
 from archiver.domain.evidence import Evidence, EvidenceState, FileRole, Origin
-from archiver.domain.facts import Absent, Fact
+from archiver.domain.facts import Absent, Fact, Label, signed_label
 from archiver.domain.keys import HeldKey
 from archiver.domain.log_records import LogState
 from archiver.domain.verdict import Check, CheckResult, Finding, Reason, Verdict
@@ -223,6 +223,11 @@ class ItemDossier:
         checks = self.judged[-1].checks if self.judged else ()
         return next((check.result for check in checks if check.id == "signature"), None)
 
+    @property
+    def signed_label(self) -> Label:
+        """Whose word a value is that the signature covers and that holds: AWS's only if CloudTrail listed the key."""
+        return signed_label(self.keys)
+
 
 _Told = TypeVar("_Told", Judged, Happening)
 
@@ -297,7 +302,8 @@ class Summary:
     :data:`OVERVIEW_LINES` each. ``ids``: at most :data:`REPORTED_IDS` and one more. ``days``: items by the day in
     their path, else of their acquisition. ``first_event``, ``last_event``: of all files that were read for it.
     ``overdue``: items whose audit is. ``methods``: items by how they were acquired (fact ``how``) and, behind a
-    blank, as which caller where there was one; at most :data:`METHODS_SHOWN`, the others under "".
+    blank, as which caller where there was one; at most :data:`METHODS_SHOWN`, the others under "". ``listed_key``,
+    ``imported_key``: items whose signature held, with a key that CloudTrail listed and with another.
     """
 
     by_verdict: dict[Verdict, int] = field(
@@ -315,6 +321,8 @@ class Summary:
     last_event: datetime | None = None
     overdue: int = 0
     methods: dict[str, int] = field(default_factory=dict)
+    listed_key: int = 0
+    imported_key: int = 0
 
     @property
     def items(self) -> int:
@@ -337,6 +345,9 @@ class Summary:
         self.by_verdict[state.verdict] = self.by_verdict.get(state.verdict, 0) + 1
         self.with_findings += bool(state.findings)
         self.disagreeing += bool(item.disagreements)
+        if item.signed_hashes:
+            self.listed_key += item.signed_label is Label.SIGNED
+            self.imported_key += item.signed_label is Label.FITS_KEY
         self.size += evidence.size
         self.files += len(evidence.files)
         if len(self.ids) <= REPORTED_IDS:

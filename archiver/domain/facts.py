@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from archiver.domain.keys import HeldKey
 
 
 class Label(StrEnum):
     """Whose word a value is. A reader may believe one and doubt another, so no value goes without."""
 
     SIGNED = "signed_by_aws"
-    """CloudTrail's signature covers it, and held when it was last checked."""
+    """CloudTrail's signature covers it, and held when it was last checked: CloudTrail itself listed the key."""
+    FITS_KEY = "signed_by_imported_key"
+    """A signature covers it and held, but no copy of the key came from CloudTrail: whose signature it is stays open."""
     OBSERVED = "observed_from_aws"
     """An AWS API answered it over TLS; this archive wrote it down."""
     CLAIMED = "claimed"
@@ -71,6 +76,14 @@ class Fact:
     def __post_init__(self) -> None:
         if (self.value is None) != (self.absent is not None):
             raise ValueError(f"fact {self.name}: a value or the reason that there is none")
+
+
+def signed_label(keys: Iterable[HeldKey]) -> Label:
+    """Whose word a value is that a signature covers which held with the key of which *keys* are all copies on record.
+
+    A key that came beside the evidence proves only that the two fit together.
+    """
+    return Label.SIGNED if any(held.is_listed for held in keys) else Label.FITS_KEY
 
 
 def fact(name: str, value: Value | None, label: Label, absent: Absent = Absent.NOT_ANSWERED) -> Fact:

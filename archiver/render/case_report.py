@@ -18,7 +18,7 @@ from typing import Any, Final
 from archiver.domain.custody import Actor, EvidenceAcquired
 from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Summary
 from archiver.domain.evidence import FileRole
-from archiver.domain.facts import Fact
+from archiver.domain.facts import Fact, Label
 from archiver.domain.keys import PublicKey
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
@@ -124,7 +124,7 @@ class CaseReport:
             yield _file(item, file)
         keys = [held.key for held in item.keys[:1]]
         for key in keys:
-            yield from self._once(_public_key(key))
+            yield from self._once(_public_key(key, item.signed_label))
         accounts = [one for one in (item.evidence.account, item.evidence.caller) if one]
         yield from self._once(*(_account(one) for one in accounts))
         yield _record(item, [*files.values(), *(_key_id(key) for key in keys), *map(_account_id, accounts)])
@@ -256,6 +256,8 @@ def _signature(item: ItemDossier, of: Sequence[str]) -> Node:
     checked = {CheckResult.PASS: True, CheckResult.FAIL: False}.get(result) if result else None
     said = WORDS.signatures[result.value] if result else "was never judged"
     about = f"SHA256withRSA over the ordered list of hashes in this file, which covers nothing else of it: {said}"
+    if item.signed_hashes and item.signed_label is Label.FITS_KEY:
+        about += ". That the key is CloudTrail's is not proved: no copy of it came from ListPublicKeys"
     return {
         "@id": _kb("signature-facet", *of),
         "@type": "uco-observable:DigitalSignatureInfoFacet",
@@ -265,14 +267,14 @@ def _signature(item: ItemDossier, of: Sequence[str]) -> Node:
     }
 
 
-def _public_key(key: PublicKey) -> Node:
+def _public_key(key: PublicKey, signed: Label) -> Node:
     hashes = [("SHA256", key.sha256), ("MD5", key.fingerprint)]
     facet = _content("key-facet", (key.sha256,), len(key.der), hashes, None)
     facet["uco-observable:dataPayload"] = base64.b64encode(key.der).decode("ascii")
     return {
         "@id": _key_id(key),
         "@type": "uco-observable:ObservableObject",
-        "uco-core:name": f"CloudTrail public key {key.fingerprint}",
+        "uco-core:name": f"{'CloudTrail' if signed is Label.SIGNED else 'imported'} public key {key.fingerprint}",
         "uco-core:description": [
             "RSAPublicKey (PKCS#1) as DER, in base64. The MD5 is its name in sign files, no proof."
         ],

@@ -12,6 +12,7 @@ from archiver.domain.evidence import FileRole
 from archiver.domain.facts import Fact
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
+from archiver.render.signed_by import signed_words, unproved_key
 from archiver.render.words.vocabulary import Words
 
 FILES_SHOWN: Final = 1000
@@ -102,8 +103,7 @@ def proved(item: ItemDossier, words: Words) -> list[str]:
     """What a reader may take as proved, each in a sentence."""
     told = []
     if item.signed_hashes:
-        hashes = words.count("hashes", len(item.signed_hashes))
-        told.append(words.text("proved.signed", hashes=hashes, signature=_signature(item, words)))
+        told.append(signed_words(item, words))
         results = [file for file in item.files if file.role is FileRole.RESULT]
         signed = sum(file.standing is Standing.SIGNED for file in results)
         at = format_time(item.judged[-1].at) if item.judged else words.text("not_known")
@@ -120,6 +120,8 @@ def not_proved(item: ItemDossier, words: Words) -> list[str]:
     told = []
     if not item.signed_hashes:
         told.append(words.text("proved.nothing", signature=_signature(item, words)))
+    if unproved := unproved_key(item, words):
+        told.append(unproved)
     doubtful = [f for f in item.files if f.standing not in (Standing.SIGNED, Standing.SIGN_FILE)]
     for file in doubtful[:_UNPROVED_SHOWN]:
         told.append(words.text("not_proved.file", file=file.name, standing=words.standings[file.standing]))

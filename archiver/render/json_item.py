@@ -53,6 +53,7 @@ def item_json(item: ItemDossier) -> dict[str, Any]:
         "signed": {
             "signature": item.signature.value if item.signature else None,
             "hashes": list(item.signed_hashes),
+            "label": item.signed_label.value if item.signed_hashes else None,
             "hash_list_sha256": item.evidence.hash_list_sha256,
         },
         "sign_file": _sign_file(item.sign_file),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from archiver.domain.facts import Fact
+from archiver.domain.facts import Fact, Label
 from archiver.render.pdf_text import BOLD, LINE_CHARS, VERBATIM_CHARS, Data, Drawn, Verbatim, escaped
 from archiver.render.pictures.svg import Picture
 from archiver.render.words.vocabulary import Words
@@ -60,7 +60,7 @@ def fact_rows(facts: Iterable[Fact], words: Words) -> list[Block]:
     made = []
     for (label, absent), told in groupby(facts, lambda fact: (fact.label, fact.absent)):
         same = list(told)
-        one = {"mark": words.marks[label], "label": label.value}
+        one = mark(label, words)
         if absent is not None:
             names = ", ".join(words.fact_name(fact.name) for fact in same)
             made.append({**row(names, words.value(same[0]), ABSENT), **one})
@@ -69,6 +69,11 @@ def fact_rows(facts: Iterable[Fact], words: Words) -> list[Block]:
             style = PLAIN if f"{fact.name}.{fact.value}" in words.values else DATA
             made.append({**row(words.fact_name(fact.name), words.value(fact), style), **one})
     return made
+
+
+def mark(label: Label, words: Words) -> Block:
+    """What marks a row: whose word its value is."""
+    return {"mark": words.marks[label], "label": label.value}
 
 
 def row(name: str, value: str, style: str = DATA) -> Block:

@@ -99,6 +99,8 @@ def _banner(heading_: Heading, summary: Summary, words: Words) -> Iterator[Block
         told = [words.text("result.empty")]
     if summary.disagreeing:
         told.append(words.text("result.disagreeing", n=f"{summary.disagreeing:,}"))
+    if summary.imported_key:
+        told.append(words.text("result.imported", items=words.count("items", summary.imported_key)))
     contradicted = heading_.log is not None and heading_.log.is_contradicted
     if contradicted:
         told.append(words.text("result.log"))

@@ -19,6 +19,7 @@ from archiver.domain.dossier import (
     judged_runs,
 )
 from archiver.domain.evidence import FileRole
+from archiver.domain.facts import Label
 from archiver.domain.times import format_time
 from archiver.domain.verdict import CheckResult, Verdict
 from archiver.render.pdf_blocks import (
@@ -33,11 +34,13 @@ from archiver.render.pdf_blocks import (
     group,
     heading,
     item_heading,
+    mark,
     para,
     points,
     row,
     rows,
 )
+from archiver.render.signed_by import signed_words, unproved_key
 from archiver.render.words.pages import PAGES
 from archiver.render.words.vocabulary import Words
 
@@ -95,10 +98,7 @@ def _result(item: ItemDossier, words: Words) -> Iterator[Block]:
 def _proved(item: ItemDossier, words: Words) -> Iterator[tuple[str, str]]:
     signature = words.signatures[item.signature.value] if item.signature else words.text("proved.never_judged")
     if item.signed_hashes:
-        yield (
-            "",
-            words.text("proved.signed", hashes=words.count("hashes", len(item.signed_hashes)), signature=signature),
-        )
+        yield "", signed_words(item, words)
         good = sum(file.standing is Standing.SIGNED for file in item.files)
         results = sum(file.role is FileRole.RESULT for file in item.files)
         at = format_time(item.judged[-1].at) if item.judged else "–"
@@ -110,6 +110,8 @@ def _proved(item: ItemDossier, words: Words) -> Iterator[tuple[str, str]]:
 
 
 def _not_proved(item: ItemDossier, words: Words) -> Iterator[tuple[str, str, str]]:
+    if unproved := unproved_key(item, words):
+        yield "", unproved, Verdict.INDETERMINATE.value
     odd = [file for file in item.files if file.standing not in (Standing.SIGNED, Standing.SIGN_FILE)]
     for file in odd[:_ODD_FILES]:
         tone = Verdict.FAILED.value if file.standing.is_bad else Verdict.INDETERMINATE.value
@@ -128,11 +130,11 @@ def _files(item: ItemDossier, words: Words) -> Iterator[Block]:
     """Those that speak against the item first, the others as they were delivered."""
     yield heading(3, words.text("files"))
     ordered = sorted(item.files, key=lambda file: not file.standing.is_bad)
-    shown = [group(*_file(file, words)) for file in ordered[: LONGEST["files"]]]
+    shown = [group(*_file(file, item.signed_label, words)) for file in ordered[: LONGEST["files"]]]
     yield cut("files", shown, len(ordered))
 
 
-def _file(file: FileAccount, words: Words) -> Iterator[Block]:
+def _file(file: FileAccount, signed: Label, words: Words) -> Iterator[Block]:
     tone = (
         Verdict.FAILED.value
         if file.standing.is_bad
@@ -155,7 +157,7 @@ def _file(file: FileAccount, words: Words) -> Iterator[Block]:
         row(words.text("file.computed"), file.sha256 or "–"),
     ]
     if file.signed_sha256:
-        told.append(row(words.text("file.signed"), file.signed_sha256))
+        told.append({**row(words.text("file.signed"), file.signed_sha256), **mark(signed, words)})
     elif file.listed_sha256:
         told.append(row(words.text("file.listed"), file.listed_sha256))
     yield {"kind": "rows", "rows": [*told, *fact_rows(file.facts, words)]}
@@ -164,7 +166,7 @@ def _file(file: FileAccount, words: Words) -> Iterator[Block]:
 def _sign_file(item: ItemDossier, words: Words) -> Iterator[Block]:
     told = item.sign_file
     if item.signed_hashes and told.signing_string is None:
-        yield heading(3, words.text("signed_list"))
+        yield heading(3, f"{words.text('signed_list')} ({words.marks[item.signed_label]})")
         shown = "\n".join(f"{place}  {sha256}" for place, sha256 in enumerate(item.signed_hashes[:_SIGNED], 1))
         yield code(shown)
         if len(item.signed_hashes) > _SIGNED:

@@ -18,7 +18,7 @@ from typing import Final
 from archiver.domain.custody import Actor
 from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged, Summary
 from archiver.domain.evidence import FileRole
-from archiver.domain.facts import Fact
+from archiver.domain.facts import Fact, Label
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.render.words.en import WORDS
@@ -87,12 +87,13 @@ class PremisReport:
             yield _object("file", _file(item, file))
         by_path = {file.path or file.name: _file_name(item, file) for file in item.files}
         judged = {one.seq: one for one in item.judged}
+        signer = [_SIGNER] if item.signed_label is Label.SIGNED else []
         for event in item.history:
             agents = self._agent_of(event.actor) if event.actor else []
             touched = [by_path[one.file] for one in event.hashes if one.file in by_path]
             objects = [("evidence", item.evidence.id), *(("evidence file", name) for name in dict.fromkeys(touched))]
             for one in _events(event, judged.get(event.seq)):
-                self._tell(one.xml([*agents, _SIGNER] if one.type == _TYPE_SIGNATURE else agents, objects))
+                self._tell(one.xml([*agents, *signer] if one.type == _TYPE_SIGNATURE else agents, objects))
 
     def end(self) -> Iterator[str]:
         """The events, the agents, and what closes the document."""
@@ -223,7 +224,7 @@ def _file(item: ItemDossier, file: FileAccount) -> str:
     packed = facts["packing"].value == "intact" if "packing" in facts else False
     digests = [("SHA-256", file.sha256, NAME), ("SHA-512", _value(facts.get("sha512")), NAME)]
     if file.signed_sha256:
-        digests.insert(0, ("SHA-256", file.signed_sha256, f"{_SIGNER} (signed)"))
+        digests.insert(0, ("SHA-256", file.signed_sha256, f"{_signer(item)} (signed)"))
     elif file.listed_sha256:
         digests.insert(0, ("SHA-256", file.listed_sha256, "sign file (claimed, not signed)"))
     fixity = "".join(
@@ -257,6 +258,13 @@ def _format(file: FileAccount) -> str:
     return {FileRole.SIGN_FILE: "application/json", FileRole.RESULT: "application/gzip"}.get(file.role, "unknown")
 
 
+def _signer(item: ItemDossier) -> str:
+    """Whose signature it is, as far as the key's provenance shows."""
+    if item.signed_label is Label.SIGNED:
+        return _SIGNER
+    return f"holder of {'a key that an operator imported' if item.keys else 'a key that is not on record'}"
+
+
 def _signature(item: ItemDossier) -> str:
     """What stands in the sign file: it signs the hashes of the results, not the file it stands in."""
     account = item.sign_file
@@ -265,7 +273,7 @@ def _signature(item: ItemDossier) -> str:
     key = f"public key: MD5 {item.evidence.fingerprint or 'none'}"
     rules = "RSASSA-PKCS1-v1_5 with SHA-256 over the ordered hashes of the results, one blank between; nothing else"
     return (
-        f"<signatureInformation><signature>{_element('signatureEncoding', 'hex')}{_element('signer', _SIGNER)}"
+        f"<signatureInformation><signature>{_element('signatureEncoding', 'hex')}{_element('signer', _signer(item))}"
         f"{_element('signatureMethod', 'SHA256withRSA')}{_element('signatureValue', account.signature)}"
         f"{_element('signatureValidationRules', rules)}"
         f"{_element('signatureProperties', f'signed: {account.signing_string}')}"

@@ -15,6 +15,7 @@ from typing import Final
 from archiver.domain.custody import EvidenceAcquired, EvidenceVerified, SourceObserved, SourceRestored, to_json
 from archiver.domain.dossier import FileAccount, Fixity, Happening, ItemDossier, Judged, Proof, Standing
 from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole
+from archiver.domain.facts import Label, signed_label
 from archiver.domain.keys import HeldKey
 from archiver.domain.records import EvidenceRecord, Selection
 from archiver.domain.standing import OF_THE_SOURCE, findings_restored, findings_with
@@ -100,8 +101,8 @@ class Dossiers:
         state = _said(_state_after(history) or record.state, disagreements)
         keys = tuple(self._copies(evidence, history.judged))
         folder = key_folder(keys[0].key) if keys else None
-        files = [self._with_facts(evidence, file, history) for file in _files(evidence, history)]
-        archive = ArchiveReader(self.store, evidence, files, history)
+        files = [self._with_facts(evidence, file, history, keys) for file in _files(evidence, history)]
+        archive = ArchiveReader(self.store, evidence, files, history, signed_label(keys))
         return ItemDossier(
             evidence=evidence,
             state=state,
@@ -127,9 +128,11 @@ class Dossiers:
             self._mentions = Mentions(self.ledger.log, self.before)
         return tuple(sorted([*happenings, *self._mentions.of(evidence_id)], key=lambda one: one.seq))
 
-    def _with_facts(self, evidence: Evidence, file: FileAccount, history: History) -> FileAccount:
-        signed = file.standing is Standing.SIGNED
-        return replace(file, facts=file_facts(evidence, file, history.surveys, signed))
+    def _with_facts(
+        self, evidence: Evidence, file: FileAccount, history: History, keys: Sequence[HeldKey]
+    ) -> FileAccount:
+        content = signed_label(keys) if file.standing is Standing.SIGNED else Label.CLAIMED
+        return replace(file, facts=file_facts(evidence, file, history.surveys, content))
 
     def _copies(self, evidence: Evidence, judged: Sequence[Judged]) -> list[HeldKey]:
         """Every copy on record of the key that the item was last judged with, else acquired with."""

@@ -20,9 +20,12 @@ from archiver.work.history import History
 
 
 class ArchiveReader:
-    """Reads for one item."""
+    """Reads for one item. *signed*: whose word a value is that the signature covers."""
 
-    def __init__(self, store: Store, evidence: Evidence, files: Sequence[FileAccount], history: History) -> None:
+    def __init__(
+        self, store: Store, evidence: Evidence, files: Sequence[FileAccount], history: History, signed: Label
+    ) -> None:
+        self._signed = signed
         self._store, self._evidence, self._files, self._history = store, evidence, files, history
 
     def sign_file(self) -> SignFileAccount:
@@ -55,9 +58,9 @@ class ArchiveReader:
             if line is not None and hashlib.sha256(line).hexdigest() != survey.header_sha256:
                 line = None
             trouble = Absent.NOT_THERE if survey.header_sha256 else Absent.UNREADABLE
-        signed = first is not None and first.standing is Standing.SIGNED
+        label = self._signed if first is not None and first.standing is Standing.SIGNED else Label.CLAIMED
         text = None if line is None else line.decode("utf-8", "backslashreplace")
-        sql_text, execution_time = header_facts(survey, text, trouble, signed)
+        sql_text, execution_time = header_facts(survey, text, trouble, label)
         return execution_time, sql_text
 
     def _first_line(self, path: str) -> bytes | None:

@@ -108,29 +108,36 @@ def acquisition_facts(evidence: Evidence, how: str, actor: Actor | None) -> tupl
         fact("caller", evidence.caller, Label.OBSERVED, missing),
         fact("first_seen_at", evidence.first_seen_at, Label.RECORDED),
         fact("acquired_at", evidence.acquired_at, Label.RECORDED),
-        fact("clock_offset_ms", max(offsets, key=abs, default=None), Label.OBSERVED, missing),
+        fact("clock_offset_ms", max(offsets, key=abs, default=None), Label.RECORDED, missing),
         fact("archived_at", evidence.path, Label.RECORDED),
         fact("revision", evidence.revision, Label.RECORDED),
     )
 
 
 def file_facts(
-    evidence: Evidence, file: FileAccount, surveys: Mapping[str, FileSurvey], signed: bool
+    evidence: Evidence, file: FileAccount, surveys: Mapping[str, FileSurvey], content: Label
 ) -> tuple[Fact, ...]:
-    """What the source said of *file*, what a whole reading of it showed. *signed*: CloudTrail signed its bytes."""
+    """What the source said of *file*, what a whole reading of it showed. *content*: whose word its bytes are."""
     origin = file.origin
-    return (*_origin_facts(evidence, origin), *_survey_facts(file, surveys.get(file.name), signed))
+    return (*_origin_facts(evidence, origin), *_survey_facts(file, surveys.get(file.name), content))
 
 
 def _origin_facts(evidence: Evidence, origin: Origin | None) -> tuple[Fact, ...]:
     if origin is None:
         names = (*_ORIGIN, "clock_offset_ms")
-        return tuple(Fact(name, None, Label.OBSERVED, Absent.NOT_THERE) for name in names)
+        return tuple(Fact(name, None, _origin_label(name, Label.OBSERVED), Absent.NOT_THERE) for name in names)
     label, missing = (Label.OBSERVED, Absent.NOT_ANSWERED) if is_s3(evidence) else (Label.RECORDED, Absent.NOT_S3)
     values: dict[str, Value | None] = {name: getattr(origin, name, None) for name in (*_ORIGIN, "clock_offset_ms")}
     if not is_s3(evidence):
         values["etag"] = None
-    return tuple(fact(name, value, label, _absent(name, value, missing)) for name, value in values.items())
+    return tuple(
+        fact(name, value, _origin_label(name, label), _absent(name, value, missing)) for name, value in values.items()
+    )
+
+
+def _origin_label(name: str, label: Label) -> Label:
+    """The offset between two clocks is computed here; the rest is the source's word."""
+    return Label.RECORDED if name == "clock_offset_ms" else label
 
 
 def _absent(name: str, value: Value | None, missing: Absent) -> Absent:
@@ -139,7 +146,7 @@ def _absent(name: str, value: Value | None, missing: Absent) -> Absent:
     return Absent.NOT_ASKED if asked_later else missing
 
 
-def _survey_facts(file: FileAccount, survey: FileSurvey | None, signed: bool) -> tuple[Fact, ...]:
+def _survey_facts(file: FileAccount, survey: FileSurvey | None, content: Label) -> tuple[Fact, ...]:
     names = ("sha512", "packing", "unpacked", "rows", "first_event", "last_event")
     if file.path is None:
         return tuple(Fact(name, None, Label.RECORDED, Absent.NOT_THERE) for name in names)
@@ -148,7 +155,6 @@ def _survey_facts(file: FileAccount, survey: FileSurvey | None, signed: bool) ->
     if file.role is not FileRole.RESULT:
         rest = tuple(Fact(name, None, Label.RECORDED, Absent.NONE) for name in names[1:])
         return (Fact("sha512", survey.sha512, Label.RECORDED), *rest)
-    content = Label.SIGNED if signed else Label.CLAIMED
     unread = Absent.NO_COLUMN if survey.rows else Absent.NONE
     if survey.trouble or survey.rows is None:
         unread = Absent.UNREADABLE
@@ -162,9 +168,8 @@ def _survey_facts(file: FileAccount, survey: FileSurvey | None, signed: bool) ->
     )
 
 
-def header_facts(survey: FileSurvey | None, line: str | None, trouble: Absent, signed: bool) -> tuple[Fact, Fact]:
-    """(sql_text, execution_time) of the first result's header *line*; *trouble*: why there is none."""
-    label = Label.SIGNED if signed else Label.CLAIMED
+def header_facts(survey: FileSurvey | None, line: str | None, trouble: Absent, label: Label) -> tuple[Fact, Fact]:
+    """(sql_text, execution_time) of the first result's header *line*, under *label*; *trouble*: why there is none."""
     time: datetime | None = survey.execution_time if survey else None
     text = line.partition("Query Statement:")[2].strip() if line else None
     return (

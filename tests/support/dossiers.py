@@ -18,6 +18,7 @@ from archiver.domain.custody import EvidenceRepaired, RepairedFile, Reported, So
 from archiver.domain.custody_facts import Exported
 from archiver.domain.dossier import Heading, ItemDossier, Summary
 from archiver.domain.evidence import EvidenceFile, FileRole, Origin
+from archiver.domain.keys import KeyProvenance
 from archiver.domain.log_records import ClaimedKey, KeyStanding, LastVerified, LogState, LogTrust, StoredCheckpoint
 from archiver.domain.records import CustodyEvent
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, judgement
@@ -26,6 +27,7 @@ from tests.support.dossier_events import (
     ACTOR,
     DELIVERED,
     HOSTILE,
+    KEY,
     NAMES,
     NOW,
     SIGNED,
@@ -77,6 +79,20 @@ def full_made(number: int = 0) -> Made:
 def full_item(number: int = 0) -> ItemDossier:
     """Verified, with every field that there is, its proof included."""
     made = full_made(number)
+    return made.dossier(made.proof)
+
+
+def imported_made(number: int = 0) -> Made:
+    """As the full one, but its key came from an operator alone."""
+    made = full_made(number)
+    by_hand = KeyProvenance("import", "keys.json", "operator", ACQUIRED)
+    made.copies = (replace(KEY, provenance=(by_hand,)),)
+    return made
+
+
+def imported_item(number: int = 0) -> ItemDossier:
+    """Verified with a key that nothing shows to be CloudTrail's."""
+    made = imported_made(number)
     return made.dossier(made.proof)
 
 
@@ -213,6 +229,7 @@ def hostile_item(number: int = 0, text: str = HOSTILE) -> ItemDossier:
 
 DOSSIERS: Mapping[str, Callable[[int], ItemDossier]] = {
     "full": full_item,
+    "imported": imported_item,
     "failed": failed_item,
     "bare": bare_item,
     "waiting": waiting_item,

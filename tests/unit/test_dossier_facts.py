@@ -20,6 +20,7 @@ from tests.support.dossier_events import (
     ACQUIRED,
     CALLER,
     DELIVERED,
+    KEY,
     NAMES,
     NOW,
     SIGNED,
@@ -35,9 +36,12 @@ from tests.support.dossiers import (
     DOSSIERS,
     bare_item,
     bare_made,
+    failed_item,
     failed_made,
     full_item,
     full_made,
+    imported_item,
+    imported_made,
     unreadable_item,
     waiting_item,
 )
@@ -82,7 +86,8 @@ def test_each_value_stands_under_whose_word_it_is() -> None:
     assert by_label[Label.CLAIMED] == {"account", "region", "query_id", "query_complete_time"}
     assert by_label[Label.STATED] == {"source_name", "source_url", "bucket"}
     assert by_label[Label.RECORDED] == {
-        *("described_at", "how", "who", "host", "version", "first_seen_at", "acquired_at", "archived_at", "revision")
+        *("described_at", "how", "who", "host", "version", "first_seen_at", "acquired_at", "archived_at", "revision"),
+        "clock_offset_ms",
     }
     assert "caller" in by_label[Label.OBSERVED]
     assert facts["sql_text"].value == (
@@ -104,6 +109,30 @@ def test_what_a_whole_reading_showed_is_signed_only_where_the_bytes_are() -> Non
     assert unlisted["rows"].value == 1
     assert unlisted["first_event"].label is Label.CLAIMED
     assert every(made.dossier())["execution_time"].label is Label.CLAIMED
+
+
+def test_what_an_imported_key_covers_is_not_signed_by_aws() -> None:
+    item = imported_item()
+    under = {one.name for one in every(item).values() if one.label is Label.FITS_KEY}
+    assert under == {"sql_text", "execution_time", "event_data_store"}
+    assert {named(file.facts)["first_event"].label for file in item.files[1:]} == {Label.FITS_KEY}
+    told = [*every(item).values(), *(one for file in item.files for one in file.facts)]
+    assert Label.SIGNED not in {one.label for one in told}
+    assert item.signed_label is Label.FITS_KEY
+
+
+def test_one_listed_copy_of_the_key_is_enough_and_no_copy_is_not() -> None:
+    made = imported_made()
+    made.copies = (*made.copies, KEY)
+    assert every(made.dossier())["sql_text"].label is made.dossier().signed_label is Label.SIGNED
+    made.copies = ()
+    assert every(made.dossier())["sql_text"].label is made.dossier().signed_label is Label.FITS_KEY
+
+
+def test_the_offset_of_the_clock_is_computed_here() -> None:
+    for item in (full_item(), bare_item(), failed_item()):
+        offsets = [every(item), *(named(file.facts) for file in item.files if file.path)]
+        assert {facts["clock_offset_ms"].label for facts in offsets} == {Label.RECORDED}
 
 
 def test_a_folder_and_a_missing_sign_file_have_reasons() -> None:

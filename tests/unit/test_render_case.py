@@ -56,6 +56,16 @@ def test_every_kind_conforms_to_the_shapes_of_case(tmp_path: Path) -> None:
     assert (done.returncode, "Conforms: True" in done.stdout) == (0, True), done.stdout[-3000:] + done.stderr[-3000:]
 
 
+def test_an_imported_key_is_not_called_cloudtrails() -> None:
+    text = rendered(CaseReport(), [DOSSIERS["imported"](0)], a_heading())
+    assert "CloudTrail public key" not in text
+    assert "signed by AWS" not in text
+    assert "That the key is CloudTrail's is not proved" in text
+    listed = rendered(CaseReport(), [full_item()], a_heading())
+    assert "CloudTrail public key" in listed
+    assert "is not proved: no copy" not in listed
+
+
 def test_the_shapes_would_refuse_another_form(tmp_path: Path) -> None:
     """The check above is one that can fail."""
     path = tmp_path / "report.jsonld"

@@ -38,6 +38,7 @@ from tests.support.dossiers import (
     full_item,
     hostile_heading,
     hostile_item,
+    imported_item,
     many_items,
     rendered,
     waiting_item,
@@ -324,6 +325,39 @@ def test_the_signing_string_is_called_signed_only_where_it_is() -> None:
     assert EN.text("proved.nothing", signature=EN.signatures["skip"]) in page(waiting_item()).words
 
 
+@LANGUAGES
+def test_nothing_is_called_signed_by_aws_under_an_imported_key(words: Words) -> None:
+    item = imported_item()
+    key = item.keys[0].key.sha256
+    shown = page(item, heading=a_heading(language=words.language), words=words)
+    signed = words.text(
+        "proved.signed_unlisted",
+        hashes=words.count("hashes", 2),
+        signature=words.signatures["pass"],
+        key=key,
+        whence=words.text("key.imported"),
+    )
+    assert signed in shown.words
+    assert words.text("not_proved.key", key=key, whence=words.text("key.imported")) in shown.words
+    assert words.text("result.imported", items=words.count("items", 1)) in shown.words
+    marks = [each["class"] for _, each in shown.elements if (each.get("class") or "").startswith("mark ")]
+    assert marks.count("mark signed_by_aws") == 1, "the legend alone"
+    assert marks.count("mark signed_by_imported_key") > 5
+    listed = page(full_item(), heading=a_heading(language=words.language), words=words)
+    assert words.text("result.imported", items=words.count("items", 1)) not in listed.words
+    assert words.text("proved.signed", hashes=words.count("hashes", 2), signature=words.signatures["pass"]) in (
+        listed.words
+    )
+    unheld = page(replace(item, keys=()), heading=a_heading(language=words.language), words=words)
+    assert words.text("not_proved.key", key=key, whence=words.text("key.unheld")) in unheld.words
+
+
+def test_every_label_has_a_mark_of_its_own_shape() -> None:
+    style = page(full_item()).source
+    shapes = [re.findall(rf'\.mark\.{label}::before {{ content: "(.)"; }}', style) for label in Label]
+    assert len({shape for (shape,) in shapes}) == len(Label)
+
+
 def test_the_proof_stands_in_the_page_or_is_a_file() -> None:
     item = full_item()
     assert item.proof.data is not None
@@ -376,7 +410,7 @@ def test_the_certification_is_a_draft_with_the_statutes_words(words: Words) -> N
     assert words.text("certification.draft") in shown.words
     for part in (certification.RULE_13, certification.RULE_14, certification.WITHIN, certification.WITHOUT):
         assert part in shown.words
-    assert "Of 2 items in the report, 1 were verified, 1 failed and 0 could not be judged" in shown.words
+    assert "Of 2 items in the report, 1 was verified, 1 failed and 0 could not be judged" in shown.words
     assert "fetched over the S3 API, each object pinned to its version or ETag, as arn:aws" in shown.words
     assert certification.BLANK in shown.text
     quoted = [attributes for tag, attributes in shown.elements if tag == "blockquote"]

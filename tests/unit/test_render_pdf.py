@@ -19,15 +19,18 @@ from typing import Any
 import pytest
 
 from archiver.domain.dossier import Heading, ItemDossier, Summary
+from archiver.domain.facts import Label
 from archiver.domain.verdict import Verdict
 from archiver.errors import UsageError
 from archiver.render import pdf_report
 from archiver.render.json_report import JsonReport
 from archiver.render.pdf_front import Signer
+from archiver.render.pdf_item import item_blocks
 from archiver.render.pdf_report import PdfReport
 from archiver.render.pdf_text import BOLD, REGULAR, Data, Verbatim, covered, escaped, shown
 from archiver.render.words.languages import WORDS
 from archiver.render.words.pages import PAGES
+from archiver.render.words.vocabulary import Words
 from tests.support.dossier_events import HOSTILE
 from tests.support.dossiers import (
     DOSSIERS,
@@ -37,6 +40,7 @@ from tests.support.dossiers import (
     full_item,
     hostile_heading,
     hostile_item,
+    imported_item,
     summary_of,
     with_text,
 )
@@ -81,6 +85,41 @@ def said(data: bytes) -> str:
 
 def plain(words: str) -> str:
     return re.sub(r"\s", "", words)
+
+
+def blocks_within(value: Any) -> Iterable[dict[str, Any]]:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict):
+        yield value
+    for part in parts:
+        yield from blocks_within(part)
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=list(WORDS))
+def test_nothing_is_marked_as_signed_by_aws_under_an_imported_key(words: Words) -> None:
+    def labels(item: ItemDossier) -> set[str]:
+        return {one["label"] for one in blocks_within(item_blocks(item, words, [])) if "label" in one}
+
+    def texts(item: ItemDossier) -> list[str]:
+        return [str(one["text"]) for one in blocks_within(item_blocks(item, words, [])) if "lead" in one]
+
+    imported, listed = imported_item(), full_item()
+    assert Label.SIGNED in labels(listed)
+    assert Label.FITS_KEY not in labels(listed)
+    assert Label.FITS_KEY in labels(imported)
+    assert Label.SIGNED not in labels(imported)
+    terms = {"key": imported.keys[0].key.sha256, "whence": words.text("key.imported")}
+    assert words.text("not_proved.key", **terms) in texts(imported)
+    counted = {"hashes": words.count("hashes", 2), "signature": words.signatures["pass"]}
+    assert words.text("proved.signed_unlisted", **counted, **terms) in texts(imported)
+    assert words.text("proved.signed", **counted) not in texts(imported)
+    assert words.text("proved.signed", **counted) in texts(listed)
+
+
+def test_the_first_page_says_that_a_key_was_imported() -> None:
+    shown = said(rendered([imported_item()], a_heading()))
+    assert plain(WORDS["en"].text("result.imported", items="1 item")) in shown
+    assert plain(WORDS["en"].marks[Label.FITS_KEY]) in shown
 
 
 class TestForm:

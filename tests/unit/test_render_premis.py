@@ -164,6 +164,17 @@ def test_the_signature_stands_with_the_sign_file_and_what_it_covers() -> None:
     assert values(rendered(PremisReport(), [DOSSIERS["bare"](0)], a_heading()), "signatureValue") == []
 
 
+def test_cloudtrail_is_not_named_as_the_signer_under_an_imported_key() -> None:
+    text = rendered(PremisReport(), [DOSSIERS["imported"](0)], a_heading())
+    assert values(text, "signer") == ["holder of a key that an operator imported"]
+    assert "AWS CloudTrail (signed)" not in values(text, "messageDigestOriginator")
+    assert "AWS CloudTrail" not in values(text, "linkingAgentIdentifierValue")
+    assert "signed by AWS" not in text
+    listed = rendered(PremisReport(), [full_item()], a_heading())
+    assert values(listed, "signer") == ["AWS CloudTrail"]
+    assert "AWS CloudTrail" in values(listed, "linkingAgentIdentifierValue")
+
+
 def test_each_custody_event_is_there_with_its_type_and_outcome() -> None:
     item = failed_item()
     events = parsed(rendered(PremisReport(), [item], a_heading())).findall(f"{NAMESPACE}event")

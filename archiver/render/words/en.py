@@ -14,6 +14,7 @@ from archiver.render.words.vocabulary import Words
 
 _LABELS: Final = {
     Label.SIGNED: "signed by AWS",
+    Label.FITS_KEY: "signed by a key that an operator imported; not proved to be AWS",
     Label.OBSERVED: "observed from an AWS API",
     Label.CLAIMED: "claimed, not signed",
     Label.RECORDED: "recorded here",
@@ -22,6 +23,7 @@ _LABELS: Final = {
 
 _MARKS: Final = {
     Label.SIGNED: "AWS-signed",
+    Label.FITS_KEY: "imported key",
     Label.OBSERVED: "AWS API",
     Label.CLAIMED: "claimed",
     Label.RECORDED: "recorded",
@@ -62,7 +64,7 @@ _FACTS: Final = {
     "delivery_status": "Delivery status",
     "delivery_uri": "Delivery URI",
     "owner": "Owner of the event data store",
-    "event_data_store": "Event data store",
+    "event_data_store": "Event data store named in the SQL",
     "events_matched": "Events matched",
     "events_scanned": "Events scanned",
     "bytes_scanned": "Bytes scanned",
@@ -264,7 +266,9 @@ _NOT_COVERED: Final = (
 )
 
 _VERIFIED_MEANS: Final = (
-    "CloudTrail, in the Region that the key belongs to, signed exactly these bytes. It does not mean that the events "
+    "CloudTrail, in the Region that the key belongs to, signed exactly these bytes: so where CloudTrail itself "
+    "listed the key. Where an operator imported it, somebody who has its private half signed them, and that this is "
+    "CloudTrail is not proved. It does not mean that the events "
     "in them happened, that they are complete, or that they answer the question they are shown for."
 )
 

@@ -49,6 +49,10 @@ TEXTS: Final = {
     "result.empty": "No item is in this report",
     "result.disagreeing": "The ledger disagrees with itself about {n} of them",
     "result.log": "The log does NOT stand: the section “The log that holds this custody” says why",
+    "result.imported": (
+        "{items} signed with a key that CloudTrail is not on record to have listed: that CloudTrail signed is NOT "
+        "proved there"
+    ),
     "result.figures": (
         "{files}, {size}. With findings, which change no verdict: {with_findings}. Overdue for their next reading: "
         "{overdue}. The verdicts are those of the last time that each item was judged, which is given with it."
@@ -68,11 +72,21 @@ TEXTS: Final = {
     "proved": "What is proved",
     "not_proved": "What is not",
     "proved.signed": "CloudTrail signed these hashes: {hashes}, in this order. The signature {signature}.",
+    "proved.signed_unlisted": (
+        "These hashes were signed with the key {key}, {whence}: that the key is CloudTrail’s is NOT proved here. "
+        "{hashes}, in this order. The signature {signature}."
+    ),
+    "key.imported": "which an operator imported",
+    "key.unheld": "of which no copy is on record",
     "proved.nothing": "Nothing is proved to be signed. The signature {signature}.",
     "proved.never_judged": "was never judged",
     "proved.files": "{n} of {files} have the signed bytes, as last judged on {at}.",
     "proved.log": "{n} custody events stand in the log; the proof is below.",
     "not_proved.file": "{file}: {standing}",
+    "not_proved.key": (
+        "That CloudTrail signed them: no copy of the key {key}, {whence}, came from CloudTrail’s ListPublicKeys. It "
+        "proves only that the key and the evidence fit together."
+    ),
     "not_proved.claims": (
         "Names, account, Region, query ID and time of completion are claims: no signature covers them."
     ),
@@ -244,7 +258,8 @@ TEXTS: Final = {
     ),
     "certification.know.exceptions": (
         "Name every exception. Items that failed or could not be judged are not identical copies, and this draft "
-        "must not call them so."
+        "must not call them so. Of items whose key an operator only imported it is not shown that AWS CloudTrail "
+        "signed them: obtain the key by ListPublicKeys, or do not say so."
     ),
     "certification.know.limits": (
         "You certify authenticity alone: that the records are what they are said to be. Whether the events "

@@ -49,6 +49,9 @@ TEXTS: Final = {
     "result.empty": "本報告書の対象となる証拠はない",
     "result.disagreeing": "うち {n} 件について、台帳の内容が相互に矛盾している",
     "result.log": "ログの正当性が確認できない。理由は「保管の連鎖を記録するログ」の節に示す",
+    "result.imported": (
+        "{items}は、CloudTrail が提供したという記録のない鍵で署名されている。CloudTrail の署名とは証明されていない"
+    ),
     "result.figures": (
         "{files}、{size}。指摘事項のあるもの（判定には影響しない）：{with_findings} 件。"
         "次回の読み取り期限を過ぎたもの：{overdue} 件。各判定は、それぞれの証拠が最後に判定された時点のものであり、"
@@ -69,11 +72,21 @@ TEXTS: Final = {
     "proved": "証明されていること",
     "not_proved": "証明されていないこと",
     "proved.signed": "CloudTrail は次の順序のハッシュ値一覧に署名した：{hashes}。電子署名は{signature}。",
+    "proved.signed_unlisted": (
+        "次のハッシュ値一覧は鍵 {key}（{whence}）で署名されている。"
+        "この鍵が CloudTrail のものであることは、ここでは証明されていない。{hashes}。電子署名は{signature}。"
+    ),
+    "key.imported": "運用者が取り込んだもの",
+    "key.unheld": "写しが記録にないもの",
     "proved.nothing": "署名の対象であると証明されたものはない。電子署名は{signature}。",
     "proved.never_judged": "一度も検証されていない",
     "proved.files": "{files}中 {n} 個が、署名されたとおりのバイト列である（{at} の判定による）。",
     "proved.log": "{n} 件の保管イベントがログに記録されている。その証明は後に示す。",
     "not_proved.file": "{file}：{standing}",
+    "not_proved.key": (
+        "CloudTrail が署名したこと：鍵 {key}（{whence}）の写しに、CloudTrail の ListPublicKeys から得たものはない。"
+        "証明されるのは、鍵と証拠とが互いに適合することだけである。"
+    ),
     "not_proved.claims": (
         "ファイル名、アカウント、リージョン、クエリ ID および完了時刻は申告にとどまり、署名の対象ではない。"
     ),
@@ -243,6 +256,8 @@ TEXTS: Final = {
     ),
     "certification.know.exceptions": (
         "例外はすべて記載すること。検証失敗または判定不能の証拠は同一の複製ではなく、そのように記載してはならない。"
+        "運用者が取り込んだだけの鍵による証拠については、AWS CloudTrail が署名したことは示されていない。"
+        "ListPublicKeys により鍵を入手するか、そのように記載しないこと。"
     ),
     "certification.know.limits": (
         "証明するのは真正性、すなわち記録がその称するとおりのものであることに限られる。イベントが実際に起きたか、"
