@@ -16,7 +16,7 @@ class Label(StrEnum):
     SIGNED = "signed_by_aws"
     """CloudTrail's signature covers it, and held when it was last checked: CloudTrail itself listed the key."""
     FITS_KEY = "signed_by_imported_key"
-    """A signature covers it and held, but no copy of the key came from CloudTrail: whose signature it is stays open."""
+    """A signature covers it and held, but with a key of which CloudTrail gave no copy: whose it is stays open."""
     OBSERVED = "observed_from_aws"
     """An AWS API answered it over TLS; this archive wrote it down."""
     CLAIMED = "claimed"
