@@ -12,7 +12,7 @@ from archiver.domain.dossier import Heading, ItemDossier, Proof
 from archiver.domain.log_records import LogState
 from archiver.domain.records import Selection
 from archiver.domain.text import printable
-from archiver.errors import ArchiverError, StoppedError, UsageError
+from archiver.errors import ArchiverError, LedgerAlteredError, StoppedError, UsageError
 from archiver.render.json_report import json_text
 from archiver.wiring import App, utc_now
 from archiver.work.dossier import Dossiers
@@ -110,7 +110,9 @@ class Reporting:
         self._proven += 1
         try:
             prover = Prover(self.app.ledger, self.app.published, self.log.trust.keys)
-            return Proof(prover.item(evidence_id, size), size)
+            return Proof(prover.item(evidence_id, size, self.before), size)
+        except LedgerAlteredError as error:
+            return Proof(None, size, printable(str(error), 500), is_altered=True)
         except ArchiverError as error:
             return Proof(None, size, printable(str(error), 500))
 

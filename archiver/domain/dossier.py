@@ -177,11 +177,15 @@ class Fixity:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The item's proof file (docs/proof-format.md) under the report's head, or why there is none."""
+    """The item's proof file (docs/proof-format.md) under the report's head, or why there is none.
+
+    ``is_altered``: there is none because the ledger is not what was signed.
+    """
 
     data: bytes | None
     size: int | None
     trouble: str = ""
+    is_altered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,12 +302,12 @@ class OverviewLine:
 class Summary:
     """Figures of a report, gathered item by item in memory that does not grow with their number.
 
-    ``disagreeing``: items about which the ledger disagrees with itself. ``verified`` and ``others``: at most
-    :data:`OVERVIEW_LINES` each. ``ids``: at most :data:`REPORTED_IDS` and one more. ``days``: items by the day in
-    their path, else of their acquisition. ``first_event``, ``last_event``: of all files that were read for it.
-    ``overdue``: items whose audit is. ``methods``: items by how they were acquired (fact ``how``) and, behind a
-    blank, as which caller where there was one; at most :data:`METHODS_SHOWN`, the others under "". ``listed_key``,
-    ``imported_key``: items whose signature held, with a key that CloudTrail listed and with another.
+    ``disagreeing``: items about which the ledger disagrees with itself or with the archive. ``verified`` and
+    ``others``: at most :data:`OVERVIEW_LINES` each. ``ids``: at most :data:`REPORTED_IDS` and one more. ``days``:
+    items by the day in their path, else of their acquisition. ``first_event``, ``last_event``: of all files that were
+    read for it. ``overdue``: items whose audit is. ``methods``: items by how they were acquired (fact ``how``) and,
+    behind a blank, as which caller where there was one; at most :data:`METHODS_SHOWN`, the others under "".
+    ``listed_key``, ``imported_key``: items whose signature held, with a key that CloudTrail listed and with another.
     """
 
     by_verdict: dict[Verdict, int] = field(

@@ -17,13 +17,14 @@ from archiver.domain.dossier import FileAccount, Fixity, Happening, ItemDossier,
 from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole
 from archiver.domain.facts import Label, signed_label
 from archiver.domain.keys import HeldKey
-from archiver.domain.records import EvidenceRecord, Selection
+from archiver.domain.records import CustodyEvent, EvidenceRecord, Selection
 from archiver.domain.standing import OF_THE_SOURCE, findings_restored, findings_with
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Reason, Verdict, verdict_of
-from archiver.errors import UnknownEvidenceError
+from archiver.errors import LedgerError, RowUnreadableError, UnknownEvidenceError
 from archiver.ports import Ledger, Store
 from archiver.work.acquired import believed
 from archiver.work.dossier_archive import ArchiveReader
+from archiver.work.dossier_events import Seen, acquired_unseen, not_in_tree, told_altered, unknown_evidence
 from archiver.work.dossier_facts import acquisition_facts, file_facts, is_s3, query_facts, source_facts
 from archiver.work.history import History, history_of
 from archiver.work.keys import key_folder
@@ -57,39 +58,89 @@ class Dossiers:
     now: datetime
     before: int | None = None
     prove: Prove = no_proof
-    _keys: dict[str, Sequence[HeldKey]] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], tuple[Sequence[HeldKey], Sequence[str]]] = field(default_factory=dict)
     _mentions: Mentions | None = None
 
     def item(self, evidence_id: str) -> ItemDossier:
         """The one item. Raises UnknownEvidenceError, LedgerError."""
         record = self.ledger.evidence.get(evidence_id)
-        made = self._item(record, self.ledger.evidence.disagreements(evidence_id))
+        made = self._item(evidence_id, record, self.ledger.evidence.disagreements(evidence_id))
         if made is None:
             raise UnknownEvidenceError(f"{evidence_id} was acquired after event {self.before}")
         return made
 
     def items(self, selection: Selection) -> Iterator[ItemDossier]:
-        """Those that *selection* means, by acquisition time; as few in memory as are looked up together."""
-        wanted = selection.verdict
-        records = self.ledger.evidence.select(replace(selection, verdict=None) if self.before else selection)
-        while batch := list(islice(records, _BATCH)):
-            disagreements = self.ledger.evidence.disagreements_of([r.evidence.id for r in batch])
-            for record in batch:
-                made = self._item(record, disagreements.get(record.evidence.id, ()))
-                if made is not None and wanted in (None, made.state.verdict):
-                    yield made
+        """Those that *selection* means, by acquisition time; as few in memory as are looked up together.
 
-    def _item(self, record: EvidenceRecord, disagreements: Sequence[str]) -> ItemDossier | None:
-        """None for one that was acquired later."""
-        if disagreements:
-            record = believed(self.ledger, record)
-        told = list(self.ledger.evidence.events(record.evidence.id))
+        Behind them those whose acquisition is on record and which no row shows: deleting rows hides nothing. One
+        whose rows cannot be read is made of its events alone. The verdict is the dossier's. Raises LedgerError.
+        """
+        for made in self._found(replace(selection, verdict=None)):
+            if made is not None and selection.verdict in (None, made.state.verdict):
+                yield made
+
+    def _found(self, selection: Selection) -> Iterator[ItemDossier | None]:
+        """None for what was acquired later."""
+        seen, unread = Seen(), list[tuple[str, str]]()
+        records = self._records(selection, unread)
+        more = True
+        while more:
+            batch = list(islice(records, _BATCH))
+            more = bool(batch)
+            for item in (*(r.evidence.id for r in batch), *(item for item, _ in unread)):
+                seen.add(item)
+            yield from self._those(batch)
+            yield from [self._item(item, None, (why,)) for item, why in unread]
+            unread.clear()
+        if selection.ids is None:
+            unseen = acquired_unseen(self.ledger.log, self.before, selection, seen)
+            while told := list(islice(unseen, _BATCH)):
+                yield from self._unseen(told)
+
+    def _records(self, selection: Selection, unread: list[tuple[str, str]]) -> Iterator[EvidenceRecord]:
+        """What can be read of the rows. A row that is no order ends them: the events tell of the others."""
+        try:
+            yield from self.ledger.evidence.select(selection, unreadable=lambda *told: unread.append(told))
+        except LedgerError:
+            if selection.ids is not None:
+                raise
+
+    def _those(self, records: Sequence[EvidenceRecord]) -> Iterator[ItemDossier | None]:
+        disagreements = self.ledger.evidence.disagreements_of([r.evidence.id for r in records])
+        for record in records:
+            yield self._item(record.evidence.id, record, disagreements.get(record.evidence.id, ()))
+
+    def _unseen(self, told: Sequence[CustodyEvent]) -> Iterator[ItemDossier | None]:
+        """Items by their acquisitions, whose rows were not found by any condition."""
+        events = {event.evidence_id: event for event in told if event.evidence_id is not None}
+        why: dict[str, str] = {}
+        yield from self._those(
+            list(self.ledger.evidence.select(Selection(ids=list(events)), unreadable=why.__setitem__))
+        )
+        for item, trouble in why.items():
+            yield self._item(item, None, (trouble,), events.get(item))
+
+    def _item(
+        self,
+        evidence_id: str,
+        record: EvidenceRecord | None,
+        disagreements: Sequence[str],
+        acquisition: CustodyEvent | None = None,
+    ) -> ItemDossier | None:
+        """None for one that was acquired later. Without a *record* it is made of events alone.
+
+        *acquisition*: its own, where the index by item may not have it.
+        """
+        told, troubles = self._events(evidence_id, acquisition)
         events = [event for event in told if self.before is None or event.seq < self.before]
         if told and not events:
             return None
         history = history_of(events)
+        disagreements = [*disagreements, *troubles, *self._altered(events), *map(_UNREAD.format, history.unread)]
+        if disagreements and record is not None:
+            record = believed(self.ledger, record)
         acquired = history.acquired
-        evidence = acquired[0].evidence if acquired and not disagreements else record.evidence
+        evidence, row = _evidence(evidence_id, record, history, bool(disagreements), self.now)
         how = (
             "imported"
             if acquired and acquired[0].by_import
@@ -97,9 +148,12 @@ class Dossiers:
             if is_s3(evidence)
             else "fetched_folder"
         )
-        disagreements = [*disagreements, *map(_UNREAD.format, history.unread)]
-        state = _said(_state_after(history) or record.state, disagreements)
-        keys = tuple(self._copies(evidence, history.judged))
+        copies, untrue = self._copies(evidence, history.judged)
+        keys = tuple(copies)
+        mentions, changed = self._mentioned(evidence_id)
+        proof = self.prove(evidence_id)
+        disagreements += [*untrue, *changed, *([proof.trouble] if proof.is_altered else [])]
+        state = _said(_state_after(history) or row, disagreements)
         folder = key_folder(keys[0].key) if keys else None
         files = [self._with_facts(evidence, file, history, keys) for file in _files(evidence, history)]
         archive = ArchiveReader(self.store, evidence, files, history, signed_label(keys))
@@ -111,7 +165,7 @@ class Dossiers:
             key_folder=folder,
             signed_hashes=tuple(f.signed_sha256 for f in history.files if f.signed_sha256 is not None),
             judged=tuple(history.judged),
-            history=self._with_mentions(evidence.id, history.happenings),
+            history=tuple(sorted([*history.happenings, *mentions], key=lambda one: one.seq)),
             disagreements=tuple(disagreements),
             steps=steps_for(evidence, keys[0] if keys else None, folder, self.archive),
             source=source_facts(evidence, keys),
@@ -119,14 +173,32 @@ class Dossiers:
             acquisition=acquisition_facts(evidence, how, acquired[1] if acquired else None),
             sign_file=archive.sign_file(),
             fixity=_fixity(history.judged, state, self.now),
-            proof=self.prove(evidence.id),
+            proof=proof,
         )
 
-    def _with_mentions(self, evidence_id: str, happenings: Sequence[Happening]) -> tuple[Happening, ...]:
-        """*happenings*, and the reports and packages that the item was in."""
+    def _events(self, evidence_id: str, acquisition: CustodyEvent | None) -> tuple[list[CustodyEvent], list[str]]:
+        """The item's events, and what keeps others from being read."""
+        told, troubles = list[CustodyEvent](), list[str]()
+        try:
+            told.extend(self.ledger.evidence.events(evidence_id))
+        except RowUnreadableError as error:
+            troubles.append(str(error))
+        if acquisition is not None and all(event.seq != acquisition.seq for event in told):
+            told = sorted([acquisition, *told], key=lambda event: event.seq)
+        return told, troubles
+
+    def _altered(self, events: Sequence[CustodyEvent]) -> list[str]:
+        """What the log's tree says against *events*; a proof is for others, and not every item gets one."""
+        kinds = {event.seq: event.kind for event in events}
+        altered = not_in_tree(self.ledger.log, {event.seq: event.body for event in events})
+        return [told_altered(seq, kinds[seq]) for seq in altered]
+
+    def _mentioned(self, evidence_id: str) -> tuple[list[Happening], list[str]]:
+        """The reports and packages that the item was in, and what the tree says against these."""
         if self._mentions is None:
             self._mentions = Mentions(self.ledger.log, self.before)
-        return tuple(sorted([*happenings, *self._mentions.of(evidence_id)], key=lambda one: one.seq))
+        found = self._mentions.of(evidence_id)
+        return found, [told_altered(one.seq, one.kind) for one in found if one.seq in self._mentions.altered]
 
     def _with_facts(
         self, evidence: Evidence, file: FileAccount, history: History, keys: Sequence[HeldKey]
@@ -134,20 +206,40 @@ class Dossiers:
         content = signed_label(keys) if file.standing is Standing.SIGNED else Label.CLAIMED
         return replace(file, facts=file_facts(evidence, file, history.surveys, content))
 
-    def _copies(self, evidence: Evidence, judged: Sequence[Judged]) -> list[HeldKey]:
-        """Every copy on record of the key that the item was last judged with, else acquired with."""
-        used = next((one.key_sha256 for one in reversed(judged) if one.key_sha256), evidence.key_sha256)
-        return [held for held in self._named(evidence.fingerprint) if held.key.sha256 == used]
+    def _copies(self, evidence: Evidence, judged: Sequence[Judged]) -> tuple[Sequence[HeldKey], Sequence[str]]:
+        """Every copy on record of the key that the item was last judged with, else acquired with.
 
-    def _named(self, fingerprint: str | None) -> Sequence[HeldKey]:
-        """Few keys stand for many items; a sign file's claim decides what is kept here, so not without end."""
-        if fingerprint is None:
-            return ()
-        if fingerprint not in self._keys:
+        And what speaks against the events that brought it.
+        """
+        used = next((one.key_sha256 for one in reversed(judged) if one.key_sha256), evidence.key_sha256)
+        if evidence.fingerprint is None or used is None:
+            return (), ()
+        named = (evidence.fingerprint, used)
+        if named not in self._keys:  # few keys stand for many items; a sign file's claim decides, so not without end
             if len(self._keys) >= 1000:
                 self._keys.clear()
-            self._keys[fingerprint] = self.ledger.keys.by_fingerprint(fingerprint)
-        return self._keys[fingerprint]
+            self._keys[named] = self._held(*named)
+        return self._keys[named]
+
+    def _held(self, fingerprint: str, used: str) -> tuple[Sequence[HeldKey], Sequence[str]]:
+        try:
+            held = [one for one in self.ledger.keys.by_fingerprint(fingerprint) if one.key.sha256 == used]
+            events = self.ledger.keys.events([used])
+        except RowUnreadableError as error:
+            return (), (str(error),)
+        return held, self._altered([event for event in events if self.before is None or event.seq < self.before])
+
+
+def _evidence(
+    evidence_id: str, record: EvidenceRecord | None, history: History, is_doubted: bool, now: datetime
+) -> tuple[Evidence, EvidenceState]:
+    """What was acquired, by the event where nothing speaks against it; and the state where no event makes one."""
+    acquired = history.acquired
+    if record is not None:
+        return acquired[0].evidence if acquired and not is_doubted else record.evidence, record.state
+    known = acquired is not None and acquired[0].evidence.id == evidence_id
+    evidence = acquired[0].evidence if acquired is not None and known else unknown_evidence(evidence_id)
+    return evidence, EvidenceState(Verdict.FAILED, (Reason.LEDGER_ALTERED,), (), None, now)
 
 
 def _state_after(history: History) -> EvidenceState | None:

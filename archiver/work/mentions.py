@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import islice
 from typing import Final
 
 from archiver.domain.custody import Reported
@@ -11,22 +12,31 @@ from archiver.domain.dossier import Happening
 from archiver.domain.records import CustodyEvent
 from archiver.domain.times import parse_time
 from archiver.log_ports import CustodyLog
+from archiver.work.dossier_events import bodies_of, not_in_tree
 from archiver.work.history import body_of, happening_of
 
 _KINDS: Final = (Reported.kind, Exported.kind)
 
+_BATCH: Final = 100
+"""Events that are held against the tree together; one has up to 35 KB."""
+
 
 class Mentions:
-    """Read once, below event *before*. An event on more items than it names (``Reported.ids``) mentions none."""
+    """Read once, below event *before*. An event on more items than it names (``Reported.ids``) mentions none.
+
+    ``altered``: numbers of those that are not what the log's tree was made of.
+    """
 
     def __init__(self, log: CustodyLog, before: int | None) -> None:
         """Raises LedgerError."""
         self._of: dict[str, list[Happening]] = defaultdict(list)
+        self.altered: set[int] = set()
         for kind in _KINDS:
-            for seq, body in log.of_kind(kind):
-                if before is not None and seq >= before:
-                    break
-                self._take(kind, seq, body)
+            told = bodies_of(log, kind, before)
+            while batch := dict(islice(told, _BATCH)):
+                self.altered.update(not_in_tree(log, batch))
+                for seq, body in batch.items():
+                    self._take(kind, seq, body)
 
     def _take(self, kind: str, seq: int, body: str) -> None:
         """What cannot be read mentions nothing; ``ledger verify`` tells why."""

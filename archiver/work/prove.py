@@ -47,8 +47,10 @@ class Prover:
     published: PublishedLog
     trusted: Sequence[str]
 
-    def item(self, evidence_id: str, size: int | None = None) -> bytes:
+    def item(self, evidence_id: str, size: int | None = None, before: int | None = None) -> bytes:
         """The proof file of *evidence_id* under the checkpoint of *size* leaves, the newest by default.
+
+        *before*: later events are not named among those that are not covered, so that the file stays the same.
 
         Raises UnknownEvidenceError, UsageError where there is no such checkpoint or it covers nothing of the item,
         LedgerAlteredError where the ledger cannot prove what it says, LedgerError.
@@ -60,6 +62,7 @@ class Prover:
             raise LedgerAlteredError(f"no custody event tells of the acquisition of {evidence_id}", _VERIFY_REMEDY)
         head = self._head(size)
         covered = [event for event in events if event.seq < head.checkpoint.size]
+        later = [e for e in events if e.seq >= head.checkpoint.size and (before is None or e.seq < before)]
         if acquired.seq >= head.checkpoint.size:
             raise UsageError(
                 f"the checkpoint of {head.checkpoint.size} leaves does not cover the item's acquisition",
@@ -78,7 +81,7 @@ class Prover:
             evidence=evidence_id,
             events=tuple(prover.proven(event) for event in whole),
             acquired_under=None if under is None else prover.earlier(under),
-            not_covered=tuple(event.seq for event in events if event.seq >= head.checkpoint.size),
+            not_covered=tuple(event.seq for event in later),
         )
         return self._checked(encode(proof), prover)
 

@@ -113,12 +113,15 @@ class MadeLedger:
     def get(self, evidence_id: str) -> EvidenceRecord:
         return self.items[evidence_id][0]
 
-    def select(self, selection: Selection) -> Iterator[EvidenceRecord]:
+    def select(
+        self, selection: Selection, unreadable: Callable[[str, str], None] | None = None
+    ) -> Iterator[EvidenceRecord]:
         wanted = selection.verdict
         return iter([record for record, _ in self.items.values() if wanted in (None, record.state.verdict)])
 
-    def events(self, evidence_id: str) -> list[CustodyEvent]:
-        return self.items[evidence_id][1]
+    def events(self, of: str | Sequence[str]) -> list[CustodyEvent]:
+        """Of an item; none of keys, which came from elsewhere."""
+        return self.items[of][1] if isinstance(of, str) else []
 
     def disagreements(self, evidence_id: str) -> tuple[str, ...]:
         return self.disagreeing.get(evidence_id, ())
@@ -138,6 +141,8 @@ class MadeLedger:
 
     def of_kind(self, kind: str) -> Iterator[tuple[int, str]]:
         """Of events about many items, which are told apart from each item's own."""
+        for event in self.shared:
+            self._leaves.setdefault(event.seq, leaf_hash(leaf_of(event.body.encode("utf-8", "surrogatepass"))))
         return iter([(event.seq, event.body) for event in self.shared if event.kind == kind])
 
     def record(self, entries: Sequence[custody.Entry]) -> None:
@@ -145,7 +150,9 @@ class MadeLedger:
             self.recorded.append(entry)
             if entry.evidence_id in self.items:
                 told = self.items[entry.evidence_id][1]
-                told.append(an_event(max((one.seq for one in told), default=-1) + 1, entry))
+                event = an_event(max((one.seq for one in told), default=-1) + 1, entry)
+                told.append(event)
+                self._leaves[event.seq] = leaf_hash(leaf_of(event.body.encode()))
 
 
 def an_event(seq: int, entry: custody.Entry, actor: Actor = ACTOR) -> CustodyEvent:

@@ -1,0 +1,180 @@
+"""``report`` as a process, over a ledger altered behind its triggers: no item passes for what it is not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.filled import Place, fill
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, Path]:
+    """The archive under a signed head, and a copy of all that it consists of."""
+    place = fill(tmp_path_factory.mktemp("filled"))
+    place.run("ledger", "checkpoint")
+    place.item("good")
+    kept = tmp_path_factory.mktemp("kept") / "copy"
+    shutil.copytree(place.folder, kept, symlinks=True)
+    return place, kept
+
+
+@pytest.fixture
+def place(filled: tuple[Place, Path]) -> Place:
+    """The archive as it was filled."""
+    place, kept = filled
+    shutil.rmtree(place.folder)
+    shutil.copytree(kept, place.folder, symlinks=True)
+    return place
+
+
+@contextmanager
+def opened(place: Place) -> Iterator[sqlite3.Connection]:
+    """The ledger without its triggers, as whoever has the file can open it."""
+    with closing(sqlite3.connect(place.folder / "ledger.db")) as ledger:
+        for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            ledger.execute(f'DROP TRIGGER "{name}"')
+        yield ledger
+        ledger.commit()
+
+
+def report(place: Place, *arguments: str, status: int = 0) -> dict[str, Any]:
+    done = place.run("report", *arguments, "--survey", "never", "--format", "json", "--out", "-", status=status)
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def by_id(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {item["id"]: item for item in told["evidence"]}
+
+
+def forge(ledger: sqlite3.Connection, item: str) -> None:
+    """Rows and bodies alike say that *item* was always verified."""
+    rows = ledger.execute("SELECT seq, body FROM custody_events WHERE evidence_id = ?", (item,)).fetchall()
+    for seq, text in rows:
+        body = json.loads(text)
+        if "judgement" not in body:
+            continue
+        said = body["judgement"]
+        said.update(verdict="verified", reasons=[], findings=[])
+        for check in said["checks"]:
+            check.update(result="pass", detail="ok")
+        for file in said["files"]:
+            file["sha256"] = file["signed_sha256"] = file["listed_sha256"]
+        for file in body.get("evidence", {}).get("files", ()):
+            file["sha256"] = file["listed_sha256"] or file["sha256"]
+        checks = json.dumps(said["checks"])
+        ledger.execute(
+            "UPDATE verifications SET verdict = 'verified', reasons = '[]', findings = '[]', checks = ?"
+            " WHERE seq = ?",
+            (checks, seq),
+        )
+        forged = json.dumps(body, sort_keys=True, separators=(",", ":"))
+        ledger.execute("UPDATE custody_events SET body = ? WHERE seq = ?", (forged, seq))
+    ledger.execute(
+        "UPDATE evidence_state SET verdict = 'verified', reasons = '[]', findings = '[]' WHERE evidence_id = ?",
+        (item,),
+    )
+    ledger.execute(
+        "UPDATE files SET sha256 = listed_sha256 WHERE evidence_id = ? AND listed_sha256 IS NOT NULL", (item,)
+    )
+
+
+@pytest.mark.parametrize("chosen", [("--all",), ("--all", "--verdict", "failed"), ("ID",)])
+def test_events_altered_together_with_their_rows_are_told(place: Place, chosen: tuple[str, ...]) -> None:
+    item = place.item("tampered")["id"]
+    with opened(place) as ledger:
+        forge(ledger, item)
+    told = report(place, *(item if one == "ID" else one for one in chosen), status=1)
+    shown = by_id(told)[item]
+    assert (shown["verdict"], shown["reasons"]) == ("failed", ["ledger_altered"])
+    assert "is NOT what was recorded" in shown["ledger_disagreements"][0]
+    assert told["summary"]["ledger_disagrees"] == 1
+
+
+def test_whoever_alters_the_leaf_too_gets_no_proof_and_is_told(place: Place) -> None:
+    from archiver.log.leaf import leaf_of
+    from archiver.log.tree import leaf_hash
+
+    item = place.item("tampered")["id"]
+    with opened(place) as ledger:
+        forge(ledger, item)
+        for seq, body in ledger.execute(
+            "SELECT seq, body FROM custody_events WHERE evidence_id = ?", (item,)
+        ).fetchall():
+            (hashes,) = ledger.execute("SELECT hashes FROM merkle_nodes WHERE seq = ?", (seq,)).fetchone()
+            leaf = leaf_hash(leaf_of(body.encode()))
+            ledger.execute("UPDATE merkle_nodes SET hashes = ? WHERE seq = ?", (leaf + hashes[len(leaf) :], seq))
+    told = report(place, item, status=1)
+    shown = by_id(told)[item]
+    assert (shown["verdict"], shown["reasons"]) == ("failed", ["ledger_altered"])
+    assert any("nothing was proved" in one for one in shown["ledger_disagreements"])
+
+
+@pytest.mark.parametrize("tables", [("evidence_state",), ("evidence_state", "files", "verifications", "evidence")])
+def test_deleting_rows_hides_no_failed_item(place: Place, tables: tuple[str, ...]) -> None:
+    item = place.item("tampered")["id"]
+    true = report(place, "--all")
+    with opened(place) as ledger:
+        for table in tables:
+            column = "id" if table == "evidence" else "evidence_id"
+            ledger.execute(f"DELETE FROM {table} WHERE {column} = ?", (item,))
+    for chosen in (
+        ("--all",),
+        ("--all", "--source", "prod"),
+        ("--since", "2020-01-01"),
+        ("--all", "--verdict", "failed"),
+    ):
+        told = report(place, *chosen, status=1)
+        shown = by_id(told)[item]
+        assert (shown["verdict"], shown["reasons"]) == ("failed", ["hash_mismatch", "ledger_altered"]), chosen
+        assert f"there is no row {item}" in shown["ledger_disagreements"][0]
+        assert [one["sha256"] for one in shown["files"]] == [one["sha256"] for one in by_id(true)[item]["files"]]
+    assert set(by_id(report(place, "--all", status=1))) == set(by_id(true))
+    other = report(place, "--all", "--account", "444455556666")
+    assert set(by_id(other)) == {place.item("keyless")["id"]}, "a condition that it does not meet leaves it out"
+
+
+def test_a_row_that_cannot_be_read_denies_no_report(place: Place) -> None:
+    item = place.item("good")["id"]
+    with opened(place) as ledger:
+        ledger.execute("UPDATE evidence_state SET verdict = 'sung' WHERE evidence_id = ?", (item,))
+    for chosen in ("--all", item):
+        told = report(place, chosen, status=1)
+        shown = by_id(told)[item]
+        assert (shown["verdict"], shown["reasons"]) == ("failed", ["ledger_altered"])
+        assert "cannot be read" in shown["ledger_disagreements"][0]
+        assert [one["standing"] for one in shown["files"]] == ["sign_file", "signed", "signed"]
+    assert len(by_id(report(place, "--all", status=1))) == 5
+    for form in ("html", "pdf", "case", "premis"):
+        out = place.folder / f"r.{form}"
+        place.run("report", "--all", "--survey", "never", "--format", form, "--out", str(out), status=1)
+
+
+def test_an_item_of_which_nothing_reads_is_named(place: Place) -> None:
+    item = place.item("good")["id"]
+    with opened(place) as ledger:
+        ledger.execute("UPDATE evidence_state SET verdict = 'sung' WHERE evidence_id = ?", (item,))
+        ledger.execute("UPDATE custody_events SET body = '{}' WHERE evidence_id = ?", (item,))
+    told = report(place, "--all", status=1)
+    assert by_id(told)[item]["verdict"] == "failed"
+    for form in ("html", "pdf", "case", "premis"):
+        out = place.folder / f"r.{form}"
+        place.run("report", "--all", "--survey", "never", "--format", form, "--out", str(out), status=1)
+
+
+def test_a_report_as_of_a_head_is_the_same_after_later_audits(place: Place) -> None:
+    item = place.item("good")["id"]
+    size = report(place, item)["log"]["size"]
+    early = report(place, item, "--at", str(size))
+    place.run("audit", "--id", item)
+    place.run("ledger", "checkpoint")
+    later = report(place, item, "--at", str(size))
+    assert early["evidence"][0]["proof"] == later["evidence"][0]["proof"]
+    assert early["evidence"] == later["evidence"]
