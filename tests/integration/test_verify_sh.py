@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -39,7 +40,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("shell", shells())
 def test_a_good_package_passes_in_every_shell(packages: dict[str, Path], shell: str) -> None:
-    done = check(packages["good"], "--log-key", vkey(packages["good"]), shell=shell)
+    digest = hashlib.sha256((packages["good"] / "tagmanifest-sha256.txt").read_bytes()).hexdigest()
+    done = check(packages["good"], "--log-key", vkey(packages["good"]), "--package", digest, shell=shell)
     assert (done.status, done.failed, done.unsure) == (0, [], [])
     assert "VERDICT: ALL HOLDS" in done.text
     said = " ".join(done.passed)
@@ -49,10 +51,18 @@ def test_a_good_package_passes_in_every_shell(packages: dict[str, Path], shell: 
 
 
 def test_without_the_logs_key_it_says_what_it_did_not_ask(packages: dict[str, Path]) -> None:
+    done = check(packages["good"], key=False)
+    assert (done.status, done.failed) == (2, [])
+    assert any("--log-key" in line for line in done.unsure)
+    assert "VERDICT: NOT PROVED" in done.text
+
+
+def test_without_the_packages_digest_it_says_whose_words_are_in_it(packages: dict[str, Path]) -> None:
     done = check(packages["good"])
-    assert done.status == 0
-    assert len(done.unsure) == 1
-    assert "--log-key" in done.unsure[0]
+    assert (done.status, done.failed) == (0, [])
+    (said,) = done.unsure
+    assert "the archive's own words" in said
+    assert "--package SHA256" in said
 
 
 @pytest.mark.parametrize("shell", shells())
@@ -289,7 +299,7 @@ def test_the_steps_of_the_guide_work_as_they_are_written(good: Path, tmp_path: P
     said = []
     for command in commands:
         line = command.replace("/tmp/", f"{tmp_path}/").replace("custody/N.leaf", f"custody/{leaf.name}")
-        line = f"E={item.relative_to(good)}; {line}"
+        line = f"E={item.relative_to(good)}; {line.replace('VKEY', shlex.quote(vkey(good)))}"
         by_hand = ["bash", "-euo", "pipefail", "-c", line]
         done = subprocess.run(by_hand, cwd=good, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (command, done.stderr)

@@ -174,6 +174,73 @@ def test_a_failed_item_cannot_be_called_verified(packages: dict[str, Path], tmp_
     assert done.names("verdict.txt says verified, and the log's last judgement says failed")
 
 
+def test_findings_are_told_and_none_is_passed_over(packages: dict[str, Path], tmp_path: Path) -> None:
+    package = copy_of(packages["unlisted"], tmp_path / "package")
+    assert any(line.startswith("NOTE") and "unlisted_file" in line for line in check(package).text.splitlines())
+    path = item_of(package) / "verdict.txt"
+    change(path, "unlisted_file", "")
+    reseal(package)
+    assert check(package).names("does not tell of the finding unlisted_file")
+    path.write_text("verdict verified\nreasons\nfindings unlisted_file gzip_damaged\n")
+    reseal(package)
+    assert check(package).names("verdict.txt tells of the finding gzip_damaged")
+
+
+@pytest.mark.parametrize("softer", ["verified", "indeterminate"])
+def test_a_verdict_cannot_be_made_softer(packages: dict[str, Path], tmp_path: Path, softer: str) -> None:
+    package = copy_of(packages["tampered"], tmp_path / "package")
+    (item_of(package) / "verdict.txt").write_text(f"verdict {softer}\nreasons key_unavailable\nfindings\n")
+    reseal(package)
+    done = check(package)
+    assert done.names(f"verdict.txt says {softer}, and the log's last judgement says failed")
+    assert done.names("verdict.txt does not tell of hash_mismatch")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Evidence-Items: 1", "Evidence-Items: 2"),
+        ("Evidence-Verified: 1\n", ""),
+        ("Evidence-Verified: 1", "Evidence-Verified: 1\nEvidence-Failed: 3"),
+    ],
+)
+def test_the_counts_must_be_right(good: Path, old: str, new: str) -> None:
+    change(good / "bag-info.txt", old, new)
+    reseal(good)
+    done = check(good)
+    assert done.status == 1
+    assert done.names("bag-info.txt: Evidence-")
+
+
+def test_an_account_of_the_query_that_the_log_does_not_know(good: Path) -> None:
+    (item_of(good) / "described.json").write_text("{}")
+    reseal(good)
+    done = check(good)
+    assert done.names("described.json is NOT what was recorded, by the log")
+
+
+def test_the_log_is_not_said_to_hold_where_nothing_of_it_was_checked(
+    packages: dict[str, Path], tmp_path: Path
+) -> None:
+    package = copy_of(packages["tampered"], tmp_path / "package")
+    shutil.rmtree(item_of(package) / "custody")
+    (item_of(package) / "no-proof.txt").write_text("gone\n")
+    reseal(package)
+    done = check(package)
+    assert done.status == 1
+    assert "The lists and the log hold" not in done.text
+    assert "No entry of the log was checked" in done.text
+
+
+def test_a_ledger_that_contradicts_its_log_is_a_failure(good: Path) -> None:
+    shutil.rmtree(item_of(good) / "custody")
+    (item_of(good) / "no-proof.txt").write_text("FAILED: event 12 is not what was signed\n")
+    reseal(good)
+    done = check(good)
+    assert done.status == 1
+    assert done.names("ledger and log contradict each other (FAILED: event 12 is not what was signed)")
+
+
 def test_without_entries_nothing_is_called_proved(good: Path) -> None:
     shutil.rmtree(item_of(good) / "custody")
     (item_of(good) / "no-proof.txt").write_text("gone\x1b[2J\n")

@@ -66,11 +66,15 @@ def _two_tools() -> str:
     return str(folder)
 
 
-def check(package: Path, *arguments: str, shell: str = "", tools: str = "") -> Checked:
+def check(package: Path, *arguments: str, shell: str = "", tools: str = "", key: bool = True) -> Checked:
     """``verify.sh`` of *package*, with nothing in PATH but its two tools (or the folder *tools*).
+
+    It is given the log's key that is in the package, unless another is among *arguments* or *key* is false.
 
     It must write nothing to stderr: there is where a shell says that it knows no such command.
     """
+    if key and "--log-key" not in arguments and (package / "data/log/vkey").is_file():
+        arguments = ("--log-key", vkey(package), *arguments)
     command = shells()[shell] if shell else next(iter(shells().values()))
     done = subprocess.run(
         [*command, str(package / "verify.sh"), *arguments],

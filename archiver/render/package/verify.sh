@@ -7,9 +7,11 @@
 #   --package SHA256  the SHA-256 of tagmanifest-sha256.txt as the custody log or a witness of the hand-over has it
 #   --no-sha512       leaves the second digest out: every file is then read once, not twice
 #
-# One line a check: PASS, FAIL, or NOT CHECKED and why. It goes on after a failure. Exit status: 0 everything holds and
-# every item is verified; 1 something does not hold, or an item is not what CloudTrail signed; 2 nothing fails, but
-# something could not be checked. VERIFY.md says the same by hand, and what none of this proves.
+# One line a check: PASS, FAIL, or NOT CHECKED and why; NOTE where the archive noticed something. It goes on after a
+# failure. Exit status: 0 everything holds, every item is verified, and the log's key is the one that you gave; 1 something
+# does not hold, or an item is not what CloudTrail signed; 2 nothing fails, but something could not be checked: without
+# --log-key, always. Without --package, and with --no-sha512, what is left out is said, and does not change the status.
+# VERIFY.md says the same by hand, and what none of this proves.
 
 LC_ALL=C
 export LC_ALL
@@ -18,10 +20,12 @@ nl='
 '
 tab=$(printf '\t')
 IFS=" $tab$nl"
-fails=0 unsures=0 passes=0 items=0 good_items=0 failed_items=0
+fails=0 unsures=0 passes=0 entries=0 log_fails=0 items=0 good_items=0 failed_items=0
 
 pass() { passes=$((passes + 1)); printf 'PASS         %s\n' "$*"; }
 fail() { fails=$((fails + 1)); printf 'FAIL         %s\n' "$*"; }
+note() { printf 'NOTE         %s\n' "$*"; }
+left_out() { printf 'NOT CHECKED  %s\n' "$*"; }
 unsure() { unsures=$((unsures + 1)); printf 'NOT CHECKED  %s\n' "$*"; }
 stop() { printf '%s\n' "$*"; exit 2; }
 
@@ -208,6 +212,8 @@ if [ -n "$package" ]; then
   sum tagmanifest-sha256.txt
   if [ "$h" = "$package" ]; then pass "the package is the one whose SHA-256 you gave"
   else fail "the package is NOT the one whose SHA-256 you gave: tagmanifest-sha256.txt has $h"; fi
+else
+  left_out "the archive's own words (reports, item.json, key_provenance.json, bag-info.txt): nothing signs them; give --package SHA256"
 fi
 
 payload=no
@@ -263,7 +269,7 @@ batch() {
   }
 }
 if [ $sha512 = no ]; then
-  printf '%s\n' 'NOT CHECKED  manifest-sha512.txt, tagmanifest-sha512.txt: --no-sha512 was given'
+  left_out 'manifest-sha512.txt, tagmanifest-sha512.txt: --no-sha512 was given'
 else
   [ ! -f tagmanifest-sha512.txt ] || second tagmanifest-sha512.txt tagmanifest-sha256.txt
   [ ! -f manifest-sha512.txt ] || second manifest-sha512.txt manifest-sha256.txt
@@ -376,7 +382,7 @@ check_head() {
 if [ -d data/log ]; then
   check_head
   if [ -z "$log_key" ]; then
-    printf '%s\n' "NOT CHECKED  that the log's key is the log's: give it with --log-key, from a source that you trust"
+    unsure "that the log's key is the log's: give it with --log-key, from a source that you trust"
   elif [ "$log_key" = "${vkey-}" ]; then pass "the log's key is the one that you gave"
   else fail "data/log/vkey is NOT the key that you gave"; fi
 else
@@ -639,6 +645,8 @@ on_event() {
     text/key_sha256 | text/evidence/key_sha256) k_key=$value ;;
     text/judgement/verdict) k_verdict=$value ;;
     'text/judgement/reasons[]') k_reasons=$k_reasons${k_reasons:+ }$value ;;
+    'text/judgement/findings[]') k_findings=$k_findings${k_findings:+ }$value ;;
+    text/finding) k_finding=$value ;;
     text/sha256) k_sha256=$value ;;
     'text/evidence/files[]/name') f_name=$value ;;
     'text/evidence/files[]/role') f_role=$value ;;
@@ -693,6 +701,16 @@ entry() {
   case $leaf in
     *'"kind":"evidence_acquired"'*) acquired=$told ;;
     *'"kind":"evidence_verified"'*) [ "$seq" -le "$newest" ] || newest=$seq judged=$told ;;
+    *'"kind":"source_restored"'*) [ "$seq" -le "$restored" ] || restored=$seq ;;
+    *'"kind":"source_observed"'*)
+      k_id='' k_finding=''
+      json "$told" on_event && [ "$k_id" = "$id" ] || { fail "$id: custody/$seq.leaf is no entry about this item"; return; }
+      observed="$observed $seq:$k_finding" ;;
+    *'"kind":"query_described"'*)
+      [ "$seq" -gt "$described_at" ] || return 0
+      k_id='' k_sha256=''
+      json "$told" on_event && [ "$k_id" = "$id" ] || { fail "$id: custody/$seq.leaf is no entry about this item"; return; }
+      described_at=$seq described=$k_sha256 ;;
     *'"kind":"key_harvested"'*)
       k_sha256=''
       if json "$told" on_event; then harvested="$harvested $k_sha256 "; fi ;;
@@ -700,25 +718,29 @@ entry() {
 }
 
 check_log() {
-  proven=0 newest=-1 acquired='' judged='' harvested=' ' before=$fails
+  proven=0 newest=-1 acquired='' judged='' harvested=' ' observed='' restored=-1 described_at=-1 described='' before=$fails
   if [ -f "$e/no-proof.txt" ]; then
     a=''
     IFS= read -r a < "$e/no-proof.txt"
     shown "$a"
-    unsure "$id: its custody entries: there is no proof of them in the package ($s)"
+    case $a in
+      FAILED*) log_fails=$((log_fails + 1)); fail "$id: its custody entries: the archive's ledger and log contradict each other ($s)" ;;
+      *) unsure "$id: its custody entries: there is no proof of them in the package ($s)" ;;
+    esac
     return
   fi
   [ "$head" != no ] || { unsure "$id: its custody entries: the log's head does not hold"; return; }
   for l in "$e"/custody/*.leaf; do [ ! -f "$l" ] || entry "$l"; done
+  entries=$((entries + proven)) log_fails=$((log_fails + fails - before))
   if [ "$fails" -eq "$before" ] && [ $proven -gt 0 ]; then pass "$id: all its custody entries here ($proven) are in the log under that head"; fi
   [ -n "$acquired" ] || { fail "$id: no entry of the log tells of its acquisition"; return; }
-  k_id='' k_key='' k_verdict='' k_reasons='' f_name='' f_role='' f_hash='' seen=0 bound=yes
+  k_id='' k_key='' k_verdict='' k_reasons='' k_findings='' f_name='' f_role='' f_hash='' seen=0 bound=yes
   json "$acquired" on_event || { fail "$id: the entry of its acquisition cannot be read: $why"; return; }
   [ "$k_id" = "$id" ] || { fail "$id: custody/ holds the acquisition of another item"; return; }
   [ $seen -eq $((n_delivered + n_unlisted)) ] || { fail "$id: $((n_delivered + n_unlisted)) files are here, and $seen were acquired, by the log"; bound=no; }
   if [ $bound = yes ]; then pass "$id: all its files ($seen) are those that were acquired, by the log"; fi
   if [ -n "$judged" ]; then
-    acquired_key=$k_key k_id='' k_key='' k_verdict='' k_reasons=''
+    acquired_key=$k_key k_id='' k_key='' k_verdict='' k_reasons='' k_findings=''
     json "$judged" on_event && [ "$k_id" = "$id" ] || { fail "$id: the entry of its last judgement cannot be read"; return; }
     k_key=${k_key:-$acquired_key}
   fi
@@ -727,16 +749,59 @@ check_log() {
       *) fail "$id: the key is NOT the one that the log says it was judged with" ;; esac
   fi
   logged=$k_verdict
+  if [ "$described" != "$described_hash" ]; then
+    if [ -z "$described_hash" ]; then fail "$id: described.json was recorded, and is not here"
+    else fail "$id: described.json is NOT what was recorded, by the log"; fi
+  elif [ -n "$described" ]; then pass "$id: described.json is what was recorded, by the log"; fi
+  check_words
+}
+
+# check_words: verdict.txt against the last judgement in the log and what was seen at the source. The archive may say worse
+# of an item than the log (it was altered since); it may not say better, and not pass a finding over.
+check_words() {
+  words=same
+  case $logged:$said in
+    verified:* | indeterminate:indeterminate | indeterminate:failed | failed:failed) ;;
+    *) words=other; shown "$said"; fail "$id: verdict.txt says $s, and the log's last judgement says $logged" ;;
+  esac
+  for a in $k_reasons; do
+    case " $reasons " in *" $a "*) ;; *) words=other; fail "$id: verdict.txt does not tell of $a, and the log's last judgement does" ;; esac
+  done
+  all=' '
+  for a in $k_findings; do
+    [ "$a" = source_deleted ] && [ "$restored" -gt "$newest" ] || all="$all$a "
+  done
+  for a in $observed; do
+    b=${a%%:*} a=${a#*:}
+    case $a in
+      source_deleted) [ "$b" -gt "$restored" ] || continue ;;
+      source_changed) ;;
+      *) [ "$b" -gt "$newest" ] || continue ;;
+    esac
+    all="$all$a "
+  done
+  for a in $all; do
+    case " $found_words " in *" $a "*) ;; *) words=other; shown "$a"; fail "$id: verdict.txt does not tell of the finding $s, and the log does" ;; esac
+  done
+  set -f
+  for a in $found_words; do
+    case $all in *" $a "*) ;; *) words=other; shown "$a"; fail "$id: verdict.txt tells of the finding $s, and the log does not" ;; esac
+  done
+  set +f
+  [ $words = other ] || pass "$id: verdict.txt leaves out nothing that the log says of it"
 }
 
 # ---------------------------------------------------------------------------------------------------- one item, whole
 
 check_item() {
   e=data/evidence/$id key_sum='' logged='' k_reasons='' items=$((items + 1)) start=$fails unsure_start=$unsures
-  said='' reasons='' item_differs=no
+  said='' reasons='' found_words=''
   if [ -f "$e/verdict.txt" ]; then
-    while read -r a b; do case $a in verdict) said=$b ;; reasons) reasons=$b ;; esac; done < "$e/verdict.txt"
+    while read -r a b; do case $a in verdict) said=$b ;; reasons) reasons=$b ;; findings) found_words=$b ;; esac; done < "$e/verdict.txt"
   fi
+  if [ -n "$found_words" ]; then shown "$found_words"; note "$id: the archive noticed beside its verdict: $s"; fi
+  eval "a=\${had_$id-} had_$id=yes"
+  [ -z "$a" ] || fail "$id: its files are in two places of the list"
   if [ -f "$e/DIFFERS.txt" ]; then
     while IFS= read -r line || [ -n "$line" ]; do shown "$line"; fail "$id: $s"; done < "$e/DIFFERS.txt"
   fi
@@ -744,11 +809,10 @@ check_item() {
   if check_sign_file; then check_signature; fi
   check_log
   shown "$reasons"
-  if [ -n "$logged" ] && [ "$logged" != "$said" ] && [ "$said" = verified ]; then fail "$id: verdict.txt says $said, and the log's last judgement says $logged"; fi
   case $said in
-    verified) ;;
-    failed) fail "$id: the archive's own verdict is FAILED: $s" ;;
-    indeterminate) unsure "$id: the archive's own verdict is INDETERMINATE: $s" ;;
+    verified) said_verified=$((said_verified + 1)) ;;
+    failed) said_failed=$((said_failed + 1)); fail "$id: the archive's own verdict is FAILED: $s" ;;
+    indeterminate) said_indeterminate=$((said_indeterminate + 1)); unsure "$id: the archive's own verdict is INDETERMINATE: $s" ;;
     *) fail "$id: verdict.txt tells no verdict" ;;
   esac
   if [ "$fails" -ne $start ]; then failed_items=$((failed_items + 1))
@@ -756,7 +820,8 @@ check_item() {
   for n in $delivered; do unset "d_$n"; done
 }
 
-begin_item() { id=$1 delivered='' unlisted=' ' n_delivered=0 n_unlisted=0 sign_hash='' odd_names=''; }
+begin_item() { id=$1 delivered='' unlisted=' ' n_delivered=0 n_unlisted=0 sign_hash='' described_hash='' odd_names=''; }
+said_verified=0 said_failed=0 said_indeterminate=0
 
 # take HASH PATH: one line of the list, of item $id
 take() {
@@ -770,7 +835,8 @@ take() {
       n_delivered=$((n_delivered + 1)) delivered="$delivered $n"
       eval "d_$n=\$a" ;;
     delivery/*) odd_names="$odd_names $q" ;;
-    unlisted/names.json | item.json | verdict.txt | proof.json | key_provenance.json | described.json) ;;
+    described.json) described_hash=$a ;;
+    unlisted/names.json | item.json | verdict.txt | proof.json | key_provenance.json) ;;
     unlisted/[0-9][0-9][0-9][0-9][0-9][0-9]*-*) n_unlisted=$((n_unlisted + 1)) unlisted="$unlisted$a " ;;
     artefacts/hash_list | artefacts/signature.bin | artefacts/public_key_pkcs1.pem | artefacts/public_key_x509.pem) ;;
     DIFFERS.txt | no-proof.txt) ;;
@@ -812,12 +878,32 @@ else
 fi
 [ $items -gt 0 ] || fail 'there is no item of evidence in the package'
 
+# counted LABEL N: bag-info.txt says N of LABEL, and says it once; a label that is not there stands for 0
+counted() {
+  a=''
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in "$1: "*) a=$a${a:+,}${line#*: } ;; esac
+  done < bag-info.txt
+  [ "${a:-0}" = "$2" ] || { agree=no; shown "$a"; fail "bag-info.txt: $1 is ${s:-not there}, and here are $2"; }
+}
+if [ -f bag-info.txt ]; then
+  agree=yes
+  counted Evidence-Items $items
+  counted Evidence-Verified $said_verified
+  counted Evidence-Failed $said_failed
+  counted Evidence-Indeterminate $said_indeterminate
+  [ $agree = no ] || pass 'bag-info.txt counts the items as they are here'
+fi
+
 # ------------------------------------------------------------------------------------------------------------ verdict
 
 printf '\n%s\n' "Items of evidence: $items. Verified here: $good_items. FAILED: $failed_items. Not wholly checked: $((items - good_items - failed_items))."
 if [ $fails -gt 0 ]; then
   printf '%s\n' "VERDICT: FAILED. $fails checks do not hold; each is named above with FAIL."
-  if [ $whole = yes ]; then printf '%s\n' '         The lists and the log hold, so the package is as it was packed; what fails is in the items.'
+  if [ $whole = yes ] && [ $entries -gt 0 ] && [ $log_fails -eq 0 ] && [ "$head" = yes ]; then
+    printf '%s\n' '         The lists and the log hold, so the package is as it was packed; what fails is in the items.'
+  elif [ $whole = yes ]; then
+    printf '%s\n' '         The lists hold. No entry of the log was checked, or not all hold: nothing shows that this is what was archived.'
   else printf '%s\n' '         The package itself is damaged or was altered since it was made.'; fi
   exit 1
 fi
@@ -826,5 +912,5 @@ if [ $unsures -gt 0 ]; then
   exit 2
 fi
 printf '%s\n' "VERDICT: ALL HOLDS. $passes checks; these files are what CloudTrail's key signed and what the log says was acquired."
-[ -n "$log_key" ] || printf '%s\n' "         Whose key signed the log, and whose CloudTrail's, is for you to know: see VERIFY.md."
+[ -n "$package" ] || printf '%s\n' "         What the archive says in its own words is as far from proved as before: see VERIFY.md."
 exit 0
