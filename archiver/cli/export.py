@@ -130,7 +130,7 @@ def command(
     except StoppedError as error:
         note(f"archiver: {error}")
         return EXIT_INTERRUPTED
-    if made.differs or reporting.log.is_contradicted:
+    if made.differs or made.altered or reporting.log.is_contradicted:
         return EXIT_INTEGRITY
     return EXIT_UNREACHED if made.unread else EXIT_OK
 
@@ -253,10 +253,14 @@ def _tell(made: Packaged, target: Path, form: str, as_json: bool) -> None:
     rest = made.differs + made.unread - len(made.differing[:_TOLD])
     if rest:
         warn(f"and {rest:,} more; DIFFERS.txt in each item of the package names them")
-    if made.unproved:
+    if made.altered:
         warn(
-            f"{counted(made.unproved, 'item')} without proof from the log: run archiver ledger checkpoint, then again"
+            f"{counted(made.altered, 'item')} FAILED: ledger and log contradict each other, so there is no proof; "
+            "archiver ledger verify says where"
         )
+    if made.unproved > made.altered:
+        unproved = counted(made.unproved - made.altered, "item")
+        warn(f"{unproved} without proof from the log: run archiver ledger checkpoint, then again")
     verdicts = {verdict.value: count for verdict, count in sorted(made.by_verdict.items())}
     if as_json:
         print_json(
@@ -272,6 +276,7 @@ def _tell(made: Packaged, target: Path, form: str, as_json: bool) -> None:
                 "differ": made.differs,
                 "unread": made.unread,
                 "without_proof": made.unproved,
+                "contradicted": made.altered,
             }
         )
         return

@@ -54,7 +54,7 @@ class Packaged:
     """A package that is written. ``items`` by verdict; ``files`` and ``size`` of its payload.
 
     ``manifest_sha256``: of ``tagmanifest-sha256.txt``. ``differing``: at most some hundred; ``differs``: how many.
-    ``unproved``: items without a proof from the log.
+    ``unproved``: items without a proof from the log; ``altered``: those of them whose ledger contradicts its log.
     """
 
     by_verdict: dict[Verdict, int]
@@ -66,6 +66,7 @@ class Packaged:
     differs: int
     unread: int
     unproved: int
+    altered: int = 0
 
     @property
     def items(self) -> int:

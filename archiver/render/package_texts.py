@@ -37,8 +37,11 @@ def guide(about: PackageAbout, made: Packaged, head: PackageHead | None) -> byte
     if failed or unknown:
         lines.append(f"## NOT ALL OF THIS IS VERIFIED: {made.items} items, {failed} failed, {unknown} indeterminate")
         lines.append("`verdict.txt` in each item says which, and why. They are packaged as they were acquired.")
-    if made.unproved or head is None:
-        lines.append(f"## NO PROOF FROM THE LOG for {made.unproved} items")
+    if made.altered:
+        lines.append(f"## FAILED: the archive's ledger and log contradict each other about {made.altered} items")
+        lines.append("`no-proof.txt` in each says how. `archiver ledger verify` in the archive says all of it.")
+    if made.unproved > made.altered or head is None:
+        lines.append(f"## NO PROOF FROM THE LOG for {made.unproved - made.altered} items")
         lines.append("`no-proof.txt` in each says why. What AWS signed can be checked all the same.")
     loud = "".join(f"{line}\n" for line in lines)
     return _file("VERIFY.md").format(loud=f"{loud}\n" if loud else "").encode("utf-8")

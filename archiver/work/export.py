@@ -6,13 +6,13 @@ Each file is hashed while it is copied. One that is not what was acquired goes i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final
 
 from archiver.domain.custody import to_json
 from archiver.domain.custody_facts import QueryDescribed
-from archiver.domain.dossier import REPORTED_IDS, ItemDossier
+from archiver.domain.dossier import REPORTED_IDS, ItemDossier, Standing
 from archiver.domain.evidence import EvidenceFile, FileRole
 from archiver.domain.limits import CHUNK_BYTES, SIGN_FILE_BYTES
 from archiver.domain.package import Differing, PackageAbout, Packaged, PackageHead
@@ -27,7 +27,7 @@ from archiver.domain.sign_file import (
 )
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
-from archiver.domain.verdict import Verdict
+from archiver.domain.verdict import Reason, Verdict, verdict_of
 from archiver.errors import MediumError, StoppedError, UsageError
 from archiver.package_ports import PackageExtra, PackageSource, PackageWriter
 from archiver.ports import Progress, ShouldStop
@@ -76,9 +76,9 @@ class Export:
         with Bag(writer) as bag:
             count = _Count()
             for item in items:
-                _Item(self, bag, item, count).write()
+                packaged = _Item(self, bag, item, count).write()
                 for extra in extras:
-                    extra.take(item)
+                    extra.take(packaged)
             if not count.by_verdict:
                 raise UsageError("no evidence is archived that meets this; no package was made")
             for name, data in head_files(head) if head else ():
@@ -104,6 +104,7 @@ class _Count:
     differs: int = 0
     unread: int = 0
     unproved: int = 0
+    altered: int = 0
 
     def differ(self, one: Differing) -> None:
         """Counts *one*, and keeps it where there are not too many."""
@@ -125,6 +126,7 @@ class _Count:
             differs=self.differs,
             unread=self.unread,
             unproved=self.unproved,
+            altered=self.altered,
         )
 
 
@@ -136,12 +138,12 @@ class _Item:
         self._evidence = item.evidence
         self._root = f"evidence/{item.evidence.id}"
         self._differing: list[Differing] = []
+        self._altered: set[str] = set()
         self._sign_bytes = b""
 
-    def write(self) -> None:
-        """All files of the item, in a fixed order."""
-        count, state = self._count, self._item.state
-        count.by_verdict[state.verdict] = count.by_verdict.get(state.verdict, 0) + 1
+    def write(self) -> ItemDossier:
+        """All files of the item, in a fixed order. Answers the dossier as the files in the package have it."""
+        count = self._count
         if len(count.ids) <= REPORTED_IDS:
             count.ids.append(self._evidence.id)
         self._delivered()
@@ -149,12 +151,16 @@ class _Item:
         self._artefacts()
         self._custody()
         self._described()
+        self._item = _as_found(self._item, self._differing, self._altered)
+        verdict = self._item.state.verdict
+        count.by_verdict[verdict] = count.by_verdict.get(verdict, 0) + 1
         self._put("item.json", self._export.texts.item(self._item))
         self._put("verdict.txt", self._verdict())
         for one in self._differing:
             count.differ(one)
         if self._differing:
             self._put("DIFFERS.txt", "".join(f"{one.path}: {one.why}\n" for one in self._differing).encode("utf-8"))
+        return self._item
 
     def _put(self, path: str, data: bytes) -> str:
         return self._bag.add_bytes(f"{self._root}/{path}", data)
@@ -183,6 +189,7 @@ class _Item:
                 chunks = self._chunks(stream, size, told, keep=file.role is FileRole.SIGN_FILE)
                 sha256 = self._bag.add(f"{self._root}/{place}", size, chunks)
         except FileNotFoundError:
+            self._altered.add(file.path)
             self._differs(place, "FAILED: it is not in the archive any more, so it is not in this package")
             return
         except MediumError as error:
@@ -191,6 +198,7 @@ class _Item:
         if told.why:
             self._differs(place, f"FAILED: {told.why}", unread=True)
         elif sha256 != file.sha256:
+            self._altered.add(file.path)
             self._differs(place, f"FAILED: its SHA-256 is {sha256}; when it was acquired, it was {file.sha256}")
 
     def _chunks(self, stream: BinaryIO, size: int, told: _Told, *, keep: bool) -> Iterator[bytes]:
@@ -243,7 +251,10 @@ class _Item:
         proof = self._item.proof
         if proof.data is None:
             self._count.unproved += 1
+            self._count.altered += proof.is_altered
             why = printable(proof.trouble or "none was made", 1000)
+            if proof.is_altered:  # what verify.sh goes by
+                why = f"FAILED: {why}"
             self._put("no-proof.txt", f"{why}\n".encode())
             return
         for name, data in proof_files(proof.data):
@@ -290,6 +301,20 @@ class _Told:
     """Why a file could not be copied whole, "" where it was."""
 
     why: str = ""
+
+
+def _as_found(item: ItemDossier, differing: Sequence[Differing], altered: Collection[str]) -> ItemDossier:
+    """*item* with the verdict that the files in the package deserve, whatever was last said of those in the archive.
+
+    ``altered``: the paths in the archive of those that are not what was acquired.
+    """
+    if not differing:
+        return item
+    new = {Reason.READ_ERROR if one.unread else Reason.ARCHIVE_ALTERED for one in differing}
+    given = new.union(item.state.reasons)
+    reasons = tuple(reason for reason in Reason if reason in given)
+    files = tuple(replace(f, standing=Standing.ALTERED) if f.path in altered else f for f in item.files)
+    return replace(item, state=replace(item.state, verdict=verdict_of(reasons), reasons=reasons), files=files)
 
 
 def _is_delivered(file: EvidenceFile) -> bool:

@@ -188,19 +188,30 @@ def test_what_differs_goes_in_and_is_marked(own_place: Place, tmp_path: Path) ->
     data = path.read_bytes() + b"more"
     path.write_bytes(data)
     out = tmp_path / "package"
-    ran = own_place.run("export", item["id"], "--out", str(out), status=1)
+    ran = own_place.run("export", item["id"], "--out", str(out), "--report", "json", status=1)
     assert "warning" in ran.stderr
+    assert "1 failed" in ran.stdout
     assert "result_1.csv.gz: FAILED" in ran.stderr
     folder = item_of(out)
     assert (folder / "delivery/result_1.csv.gz").read_bytes() == data
     assert hashlib.sha256(data).hexdigest() in (folder / "DIFFERS.txt").read_text()
     assert "## FAILED: files here are not what was acquired" in (out / "VERIFY.md").read_text()
     assert "Evidence-Files-That-Differ: 1" in (out / "bag-info.txt").read_text()
+    assert "Evidence-Failed: 1" in (out / "bag-info.txt").read_text()
+    assert "Evidence-Verified" not in (out / "bag-info.txt").read_text()
+    assert (folder / "verdict.txt").read_text() == "verdict failed\nreasons archive_altered\nfindings\n"
+    assert json.loads((folder / "item.json").read_bytes())["verdict"] == "failed"
+    (reported,) = json.loads((out / "data/report/report.json").read_bytes())["evidence"]
+    assert (reported["verdict"], reported["reasons"]) == ("failed", ["archive_altered"])
+    standings = {one["name"]: one["standing"] for one in reported["files"]}
+    assert standings["result_1.csv.gz"] == "altered"
     bagit.Bag(str(out)).validate(processes=1)
     done = check(out)
     assert done.status == 1
     assert done.names("delivery/result_1.csv.gz: FAILED")
     assert done.names("delivery/result_1.csv.gz is NOT what was acquired, by the log")
+    assert done.names("the archive's own verdict is FAILED: archive_altered")
+    assert not done.names("bag-info.txt"), "its counts are those of the verdicts here"
     assert exported(own_place)[-1]["ids"] == [item["id"]]
 
 
@@ -234,6 +245,30 @@ def test_an_item_whose_rows_were_altered_is_exported_as_failed(own_place: Place,
     own_place.run("export", item["id"], "--out", str(out))
     done = check(out)
     assert done.status == 1
+    assert done.names("the archive's own verdict is FAILED: ledger_altered")
+
+
+def test_a_ledger_that_contradicts_its_log_fails_the_item(own_place: Place, tmp_path: Path) -> None:
+    import sqlite3
+
+    item = own_place.item("good")
+    own_place.run("ledger", "checkpoint")
+    with sqlite3.connect(own_place.folder / "ledger.db") as ledger:
+        for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            ledger.execute(f'DROP TRIGGER "{name}"')
+        ledger.execute(
+            "UPDATE custody_events SET body = replace(body, '\"revision\":1', '\"revision\":7')"
+            " WHERE evidence_id = ? AND kind = 'evidence_acquired'",
+            (item["id"],),
+        )
+    out = tmp_path / "package"
+    ran = own_place.run("export", item["id"], "--out", str(out), status=1)
+    assert "1 item FAILED: ledger and log contradict each other" in ran.stderr
+    assert "run archiver ledger checkpoint" not in ran.stderr
+    assert "ledger_altered" in (item_of(out) / "verdict.txt").read_text()
+    done = check(out)
+    assert done.status == 1
+    assert done.names("its custody entries: the archive's ledger and log contradict each other (FAILED: ")
     assert done.names("the archive's own verdict is FAILED: ledger_altered")
 
 

@@ -157,6 +157,7 @@ def test_a_file_that_breaks_off_is_filled_with_zeros_and_said(stand: Stand) -> N
     assert (made.differs, made.unread) == (0, 1)
     assert "only its first 10 bytes can be read" in stand.text("DIFFERS.txt")
     assert "only its first 10 bytes can be read" in stand.package.files["VERIFY.md"].decode()
+    assert stand.text("verdict.txt").startswith("verdict indeterminate\nreasons read_error\n")
     assert "Evidence-Files-Unread: 1" in stand.package.files["bag-info.txt"].decode()
 
 
@@ -186,6 +187,15 @@ def test_what_was_told_after_the_head_is_left_out(stand: Stand) -> None:
     stand.run(replace(item, proof=Proof(None, 1, "the head is\x1b[2J older\nthan that")))
     assert f"{stand.root}/described.json" not in stand.package.files
     assert stand.text("no-proof.txt") == "the head is\\x1b[2J older\\nthan that\n"
+
+
+def test_an_item_that_the_ledger_contradicts_itself_about_is_marked(stand: Stand) -> None:
+    item = stand.made.dossier(stand.made.proof)
+    made = stand.run(replace(item, proof=Proof(None, 1, "event 12 is not what was signed", is_altered=True)))
+    assert (made.unproved, made.altered) == (1, 1)
+    assert stand.text("no-proof.txt") == "FAILED: event 12 is not what was signed\n"
+    guide = stand.package.files["VERIFY.md"].decode()
+    assert "FAILED: the archive's ledger and log contradict each other about 1 items" in guide
 
 
 def test_no_item_is_no_package(stand: Stand) -> None:
