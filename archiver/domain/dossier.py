@@ -194,7 +194,8 @@ class ItemDossier:
 
     ``evidence``: as acquired, by the custody event where the rows contradict it. ``signed_hashes``: what the
     signature covers, in its order, empty where it does not hold. ``disagreements``: within the ledger about this
-    item; where there are any, ``state`` is failed for ``ledger_altered``. ``judged`` and ``history``: oldest first.
+    item, for which ``state`` is failed with ``ledger_altered``, and of the archive with what is on record, as far as
+    it was read for the dossier and no audit has told: ``archive_altered``. ``judged``, ``history``: oldest first.
     Facts, each list in a fixed order and complete:
     ``source``: ``partition``, ``account``, ``region``, ``source_name``, ``source_url``, ``bucket``, ``prefix``,
     ``query_id``, ``key_region``; ``query``: ``sql_text`` (of the signed header line), ``execution_time``,

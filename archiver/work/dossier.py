@@ -141,22 +141,19 @@ class Dossiers:
             record = believed(self.ledger, record)
         acquired = history.acquired
         evidence, row = _evidence(evidence_id, record, history, bool(disagreements), self.now)
-        how = (
-            "imported"
-            if acquired and acquired[0].by_import
-            else "fetched_s3"
-            if is_s3(evidence)
-            else "fetched_folder"
-        )
         copies, untrue = self._copies(evidence, history.judged)
         keys = tuple(copies)
         mentions, changed = self._mentioned(evidence_id)
         proof = self.prove(evidence_id)
         disagreements += [*untrue, *changed, *([proof.trouble] if proof.is_altered else [])]
-        state = _said(_state_after(history) or row, disagreements)
         folder = key_folder(keys[0].key) if keys else None
         files = [self._with_facts(evidence, file, history, keys) for file in _files(evidence, history)]
         archive = ArchiveReader(self.store, evidence, files, history, signed_label(keys))
+        sign_file, header, query_string = archive.sign_file(), archive.header(), archive.query_string()
+        state = _said(_state_after(history) or row, Reason.LEDGER_ALTERED, disagreements)
+        if Reason.ARCHIVE_ALTERED not in state.reasons:  # else an audit has told already
+            state = _said(state, Reason.ARCHIVE_ALTERED, archive.altered)
+            disagreements += dict.fromkeys(archive.altered)
         return ItemDossier(
             evidence=evidence,
             state=state,
@@ -169,9 +166,9 @@ class Dossiers:
             disagreements=tuple(disagreements),
             steps=steps_for(evidence, keys[0] if keys else None, folder, self.archive),
             source=source_facts(evidence, keys),
-            query=query_facts(evidence, *archive.header(), history.described, archive.query_string()),
-            acquisition=acquisition_facts(evidence, how, acquired[1] if acquired else None),
-            sign_file=archive.sign_file(),
+            query=query_facts(evidence, *header, history.described, query_string),
+            acquisition=acquisition_facts(evidence, _how(evidence, history), acquired[1] if acquired else None),
+            sign_file=sign_file,
             fixity=_fixity(history.judged, state, self.now),
             proof=proof,
         )
@@ -268,13 +265,20 @@ def _findings(codes: Iterable[str]) -> tuple[Finding, ...]:
     return tuple(Finding(code) for code in codes)
 
 
-def _said(state: EvidenceState, disagreements: Sequence[str]) -> EvidenceState:
-    """What the next audit will say: a row that differs from its events is not believed, whatever it says."""
-    if not disagreements:
+def _said(state: EvidenceState, reason: Reason, why: Sequence[str]) -> EvidenceState:
+    """What the next audit will say for *reason* if there is any *why*: what was recorded before is not believed."""
+    if not why:
         return state
-    given = {*state.reasons, Reason.LEDGER_ALTERED}
-    reasons = tuple(reason for reason in Reason if reason in given)
+    given = {*state.reasons, reason}
+    reasons = tuple(one for one in Reason if one in given)
     return replace(state, verdict=verdict_of(reasons), reasons=reasons)
+
+
+def _how(evidence: Evidence, history: History) -> str:
+    """The way of acquisition, as fact ``how`` has it."""
+    if history.acquired and history.acquired[0].by_import:
+        return "imported"
+    return "fetched_s3" if is_s3(evidence) else "fetched_folder"
 
 
 def _fixity(judged: Sequence[Judged], state: EvidenceState, now: datetime) -> Fixity:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from itertools import chain
+from typing import Final
 
 from archiver.domain.dossier import FileAccount, SignFileAccount, Standing
 from archiver.domain.evidence import Evidence, FileRole
@@ -18,14 +19,20 @@ from archiver.verify.unpack import Unpacker
 from archiver.work.dossier_facts import header_facts, why_not_described
 from archiver.work.history import History
 
+_ALTERED: Final = "the ARCHIVE, read for this, does not hold what was recorded: {}"
+
 
 class ArchiveReader:
-    """Reads for one item. *signed*: whose word a value is that the signature covers."""
+    """Reads for one item. *signed*: whose word a value is that the signature covers.
+
+    ``altered``: what of that which was read is gone, or not what was recorded; what cannot be read now is not told.
+    """
 
     def __init__(
         self, store: Store, evidence: Evidence, files: Sequence[FileAccount], history: History, signed: Label
     ) -> None:
         self._signed = signed
+        self.altered: list[str] = []
         self._store, self._evidence, self._files, self._history = store, evidence, files, history
 
     def sign_file(self) -> SignFileAccount:
@@ -34,7 +41,7 @@ class ArchiveReader:
         if file is None or file.path is None:
             return SignFileAccount(None, None, None, None, Absent.NONE)
         data = self._read(file.path, SIGN_FILE_BYTES)
-        if data is None or hashlib.sha256(data).hexdigest() != file.sha256:
+        if data is None or not self._is(data, file.sha256, file.path):
             return SignFileAccount(None, file.sha256, None, None, Absent.NOT_THERE)
         text = data.decode("utf-8", "backslashreplace")
         try:
@@ -55,7 +62,7 @@ class ArchiveReader:
         line, trouble = None, Absent.NOT_READ
         if first is not None and first.path is not None and survey is not None and survey.sha256 == first.sha256:
             line = self._first_line(first.path) if survey.header_sha256 else None
-            if line is not None and hashlib.sha256(line).hexdigest() != survey.header_sha256:
+            if line is not None and not self._is(line, survey.header_sha256, f"the first line of {first.path}"):
                 line = None
             trouble = Absent.NOT_THERE if survey.header_sha256 else Absent.UNREADABLE
         label = self._signed if first is not None and first.standing is Standing.SIGNED else Label.CLAIMED
@@ -81,7 +88,7 @@ class ArchiveReader:
         if described is None or described.path is None:
             return Fact("query_string", None, Label.OBSERVED, why)
         data = self._read(described.path, DESCRIPTION_BYTES)
-        if data is None or hashlib.sha256(data).hexdigest() != described.sha256:
+        if data is None or not self._is(data, described.sha256, described.path):
             return Fact("query_string", None, Label.OBSERVED, Absent.NOT_THERE)
         try:
             answer = json.loads(data)
@@ -90,11 +97,21 @@ class ArchiveReader:
             text = None
         return fact("query_string", text if isinstance(text, str) else None, Label.OBSERVED)
 
+    def _is(self, data: bytes, sha256: str | None, what: str) -> bool:
+        """True if *data* is what was recorded of *what*; what is not, is told."""
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256:
+            self.altered.append(_ALTERED.format(f"{what} has SHA-256 {found}, and {sha256} is on record"))
+        return found == sha256
+
     def _read(self, path: str, most: int, whole: bool = True) -> bytes | None:
         """The bytes at *path*; None where it cannot be read or, if the *whole* is wanted, has more than *most*."""
         try:
             with self._store.open(path, from_medium=False) as stream:
                 data = stream.read(most + 1)
+        except FileNotFoundError:
+            self.altered.append(_ALTERED.format(f"{path} is not there"))
+            return None
         except (OSError, MediumError):
             return None
         return None if whole and len(data) > most else data[:most]

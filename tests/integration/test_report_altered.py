@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from archiver.demo.deliveries import gzip_bytes
 from tests.support.filled import Place, fill
 
 
@@ -178,3 +179,37 @@ def test_a_report_as_of_a_head_is_the_same_after_later_audits(place: Place) -> N
     later = report(place, item, "--at", str(size))
     assert early["evidence"][0]["proof"] == later["evidence"][0]["proof"]
     assert early["evidence"] == later["evidence"]
+
+
+@pytest.mark.parametrize("change", ["altered", "deleted"])
+def test_an_archive_that_is_not_what_was_acquired_is_told(place: Place, change: str) -> None:
+    item = place.item("good")["id"]
+    file = place.folder / "archive" / by_id(report(place, item))[item]["files"][0]["path"]
+    if change == "deleted":
+        file.unlink()
+    else:
+        file.chmod(0o644)
+        file.write_bytes(file.read_bytes().replace(b"{", b"{ ", 1))
+    told = report(place, "--all", status=1)
+    shown = by_id(told)[item]
+    assert (shown["verdict"], shown["reasons"]) == ("failed", ["archive_altered"])
+    assert "does not hold what was recorded" in shown["ledger_disagreements"][0]
+    assert file.name in shown["ledger_disagreements"][0]
+    assert told["summary"]["failed"] == 3
+    place.run("audit", "--id", item, status=1)
+    known = by_id(report(place, item))[item]
+    assert known["verdict"] == "failed"
+    assert known["reasons"][-1] == "archive_altered"
+    assert known["ledger_disagreements"] == []
+
+
+def test_a_header_that_is_not_the_one_that_was_read_is_told(place: Place) -> None:
+    item = place.item("good")["id"]
+    place.run("report", item, "--survey", "always", "--out", str(place.folder / "r.html"))
+    files = by_id(report(place, item))[item]["files"]
+    file = place.folder / "archive" / files[1]["path"]
+    file.chmod(0o644)
+    file.write_bytes(gzip_bytes(b"another header\n"))
+    shown = by_id(report(place, item, status=1))[item]
+    assert (shown["verdict"], shown["reasons"]) == ("failed", ["archive_altered"])
+    assert "the first line of " in shown["ledger_disagreements"][0]

@@ -30,7 +30,7 @@ from archiver.domain.keys import LISTED, HeldKey, KeyProvenance, PublicKey
 from archiver.domain.records import CustodyEvent, EvidenceRecord, Selection
 from archiver.domain.times import parse_time
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Verdict, judgement
-from archiver.errors import LedgerAlteredError
+from archiver.errors import LedgerAlteredError, MediumError
 from archiver.log.item_proof import ItemProof, ProvenEvent, encode
 from archiver.log.leaf import leaf_of
 from archiver.log.tree import leaf_hash
@@ -88,6 +88,8 @@ class MadeStore:
         self.files = dict(files)
 
     def open(self, path: str, *, from_medium: bool = False) -> BinaryIO:
+        if not self.files:
+            raise MediumError("the archive folder is empty or not there")
         if path not in self.files:
             raise FileNotFoundError(path)
         return io.BytesIO(self.files[path])
