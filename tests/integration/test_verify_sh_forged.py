@@ -219,6 +219,15 @@ def test_an_account_of_the_query_that_the_log_does_not_know(good: Path) -> None:
     assert done.names("described.json is NOT what was recorded, by the log")
 
 
+def test_a_key_that_was_obtained_otherwise_than_the_log_says(good: Path) -> None:
+    assert any("key_provenance.json tells how the key was obtained" in line for line in check(good).passed)
+    change(item_of(good) / "key_provenance.json", '"import"', '"ListPublicKeys"')
+    reseal(good)
+    done = check(good)
+    assert done.status == 2
+    assert any("a way to the key that no entry of the log here tells of" in line for line in done.unsure)
+
+
 def test_the_log_is_not_said_to_hold_where_nothing_of_it_was_checked(
     packages: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -213,7 +213,7 @@ if [ -n "$package" ]; then
   if [ "$h" = "$package" ]; then pass "the package is the one whose SHA-256 you gave"
   else fail "the package is NOT the one whose SHA-256 you gave: tagmanifest-sha256.txt has $h"; fi
 else
-  left_out "the archive's own words (reports, item.json, key_provenance.json, bag-info.txt): nothing signs them; give --package SHA256"
+  left_out "the archive's own words (reports, item.json, names.json, the rest of bag-info.txt): nothing signs them; give --package SHA256"
 fi
 
 payload=no
@@ -675,6 +675,29 @@ on_acquired() {
   esac
 }
 
+# on_way: $told_ways, one line for each way in which a key was obtained
+on_way() {
+  case $event$at in
+    text*/provenance/* | text*'/provenance[]/'*) way="$way${at##*/}=$value|" ;;
+    close*/provenance | close*'/provenance[]') told_ways=$told_ways$way$nl way='' ;;
+  esac
+}
+
+# check_ways: key_provenance.json tells of no way that the log's entries here do not tell of
+check_ways() {
+  way='' told_ways='' a=''
+  json "$e/key_provenance.json" on_way || { fail "$id: key_provenance.json is not JSON: $why"; return; }
+  IFS=$nl
+  set -f
+  for b in $told_ways; do
+    case $nl$ways in *"$nl$b$nl"*) ;; *) a=more ;; esac
+  done
+  set +f
+  IFS=" $tab$nl"
+  if [ -z "$a" ]; then pass "$id: key_provenance.json tells how the key was obtained as the log does"
+  else unsure "$id: key_provenance.json: it tells of a way to the key that no entry of the log here tells of"; fi
+}
+
 # entry FILE: one entry of the log: its place in it, and what it says
 entry() {
   seq=${1##*/} seq=${seq%.leaf}
@@ -713,12 +736,14 @@ entry() {
       described_at=$seq described=$k_sha256 ;;
     *'"kind":"key_harvested"'*)
       k_sha256=''
-      if json "$told" on_event; then harvested="$harvested $k_sha256 "; fi ;;
+      if json "$told" on_event; then harvested="$harvested $k_sha256 "; fi
+      way='' told_ways=''
+      if [ "$k_sha256" = "$key_sum" ] && json "$told" on_way; then ways=$ways$told_ways; fi ;;
   esac
 }
 
 check_log() {
-  proven=0 newest=-1 acquired='' judged='' harvested=' ' observed='' restored=-1 described_at=-1 described='' before=$fails
+  proven=0 newest=-1 acquired='' judged='' harvested=' ' ways='' observed='' restored=-1 described_at=-1 described='' before=$fails
   if [ -f "$e/no-proof.txt" ]; then
     a=''
     IFS= read -r a < "$e/no-proof.txt"
@@ -753,6 +778,7 @@ check_log() {
     if [ -z "$described_hash" ]; then fail "$id: described.json was recorded, and is not here"
     else fail "$id: described.json is NOT what was recorded, by the log"; fi
   elif [ -n "$described" ]; then pass "$id: described.json is what was recorded, by the log"; fi
+  if [ -n "$key_sum" ] && [ -f "$e/key_provenance.json" ]; then check_ways; fi
   check_words
 }
 
