@@ -127,10 +127,7 @@ class Dossiers:
         disagreements: Sequence[str],
         acquisition: CustodyEvent | None = None,
     ) -> ItemDossier | None:
-        """None for one that was acquired later. Without a *record* it is made of events alone.
-
-        *acquisition*: its own, where the index by item may not have it.
-        """
+        """None if acquired later. Without a *record* of events alone. *acquisition*: where the index may lack it."""
         told, troubles = self._events(evidence_id, acquisition)
         events = [event for event in told if self.before is None or event.seq < self.before]
         if told and not events:
