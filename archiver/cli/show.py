@@ -101,11 +101,11 @@ def _facts(item: ItemDossier, label: Label) -> None:
     from archiver.render.words.en import WORDS
 
     facts = [one for one in (*item.source, *item.query, *item.acquisition) if one.label is label]
-    if label is not Label.SIGNED and all(one.absent in _SILENT for one in facts):
+    if label is not item.signed_label and all(one.absent in _SILENT for one in facts):
         return
     words = WORDS.labels[label]
     _head(words[:1].upper() + words[1:])
-    if label is Label.SIGNED:
+    if label is item.signed_label:
         _field("signature", WORDS.signatures[item.signature.value] if item.signature else "was never judged")
         for number, sha256 in enumerate(item.signed_hashes, 1):
             _field(f"hash {number}", sha256)
