@@ -172,8 +172,8 @@ def reporting_of(app: App, cli: Cli, asked: Request, now: datetime, at: int | No
         warn(f"no head could be signed now: the report is of all {size} events, and not all of them are proved")
     log = log_state(app.ledger.log, trust, at)
     if forked:
-        trouble = "; ".join(filter(None, (forked, log.head_trouble)))
-        log = replace(log, head_trouble=trouble, head_compared=True)
+        warn(f"ledger and published log contradict each other: {forked}")
+        log = replace(log, forked=forked)
     for key in log.strangers:
         warn(f"the ledger names a key of the log that is NOT the configured key: {printable(key)}")
     if log.trust.unasked:

@@ -137,7 +137,7 @@ class LogState:
     is not verified, "" where a configured key signed it and the ledger's tree leads to it, or where there is none;
     ``head_compared``: False where only the configuration's own key, which was not to be had, could have verified it.
     ``head_root``: 64 hex, None without a head that can be read. ``verified``: None where it is on record that the
-    ledger never was.
+    ledger never was. ``forked``: how ledger and published log contradict each other, "" where nobody noticed.
     """
 
     trust: LogTrust
@@ -150,6 +150,7 @@ class LogState:
     head_compared: bool = True
     head_root: str | None = None
     verified: LastVerified | None = None
+    forked: str = ""
 
     @property
     def kept_as(self) -> str | None:
@@ -176,4 +177,4 @@ class LogState:
     @property
     def is_contradicted(self) -> bool:
         """True where a key or the head is not what the configuration says the log's are."""
-        return bool(self.strangers or (self.head_trouble and self.head_compared))
+        return bool(self.forked or self.strangers or (self.head_trouble and self.head_compared))

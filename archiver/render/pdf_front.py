@@ -207,6 +207,8 @@ def _log(log: LogState | None, words: Words) -> Iterator[Block]:
         yield para(words.text("log.none"), Verdict.INDETERMINATE.value)
         return
     yield para(words.text("log.intro"))
+    if log.forked:
+        yield para(words.text("log.forked", why=log.forked), Verdict.FAILED.value)
     for key in log.strangers:
         yield para(words.text("log.stranger", key=key), Verdict.FAILED.value)
     if log.trust.unasked:

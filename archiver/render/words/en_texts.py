@@ -166,6 +166,7 @@ TEXTS: Final = {
         "before it since."
     ),
     "log.none": "This report was made without asking the log.",
+    "log.forked": "Ledger and published log contradict each other: {why}",
     "log.stranger": "The ledger names a key of the log that is NOT the configured key: {key}",
     "log.unasked": "The log’s key could NOT be compared with the configured one, which was not to be had: {why}",
     "log.trouble": "The checkpoint below is NOT verified: {why}",
