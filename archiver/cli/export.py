@@ -20,7 +20,7 @@ from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.new_file import check_new
 from archiver.cli.output import counted, human_size, note, print_json, say, warn
 from archiver.cli.report import check_choice, named, reporting_of, survey_first
-from archiver.cli.report_formats import FORMATS, draft_of
+from archiver.cli.report_formats import FORMATS, draft_of, request_options
 from archiver.cli.select import Conditions, condition_options
 from archiver.domain.text import printable
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, StoppedError, StoreFullError
@@ -68,14 +68,7 @@ not be read; 4 the ledger or the disk could not go on; 130 interrupted, and noth
 @click.option(
     "--report", "reports", type=click.Choice(FORMATS), multiple=True, help="Put a report in, too; may be repeated."
 )
-@click.option("--language", type=click.Choice(("en", "ja")), default="en", show_default=True, help="Of reports.")
-@click.option("--case", default="", metavar="TEXT", help="Case number or name, shown in the package.")
-@click.option("--exhibit", default="", metavar="TEXT", help="Exhibit, shown in the package.")
-@click.option("--purpose", default="", metavar="TEXT", help="What the package is for, shown in it.")
-@click.option("--requester", default="", metavar="TEXT", help="Who asked for the package, shown in it.")
-@click.option(
-    "--at", type=click.IntRange(min=1), metavar="SIZE", help="Package as of the checkpoint of SIZE events. [newest]"
-)
+@request_options("package", "Of reports.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as a JSON object.")
 @pass_cli
 def command(

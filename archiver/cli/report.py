@@ -15,7 +15,14 @@ from archiver.cli.log_head import sign_head
 from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.output import counted, human_size, note, warn
 from archiver.cli.report_file import Draft, Recorded, check_target, write_report
-from archiver.cli.report_formats import FORMATS, SigningOptions, draft_of, format_of, signing_options
+from archiver.cli.report_formats import (
+    FORMATS,
+    SigningOptions,
+    draft_of,
+    format_of,
+    request_options,
+    signing_options,
+)
 from archiver.cli.select import Conditions, condition_options
 from archiver.domain.text import printable
 from archiver.errors import EXIT_INTEGRITY, EXIT_OK, LogForkedError, StoppedError, UsageError
@@ -53,14 +60,7 @@ is left behind.
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Default: as --out ends, else html.")
 @click.option("--out", required=True, metavar="FILE", help="Where the report goes; - is stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
-@click.option("--language", type=click.Choice(("en", "ja")), default="en", show_default=True, help="Of HTML and PDF.")
-@click.option("--case", default="", metavar="TEXT", help="Case number or name, shown in the report.")
-@click.option("--exhibit", default="", metavar="TEXT", help="Exhibit, shown in the report.")
-@click.option("--purpose", default="", metavar="TEXT", help="What the report is for, shown in it.")
-@click.option("--requester", default="", metavar="TEXT", help="Who asked for the report, shown in it.")
-@click.option(
-    "--at", type=click.IntRange(min=1), metavar="SIZE", help="Report as of the checkpoint of SIZE events. [newest]"
-)
+@request_options("report", "Of HTML and PDF.")
 @click.option(
     "--survey",
     type=click.Choice(("auto", "always", "never")),

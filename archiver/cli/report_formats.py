@@ -81,6 +81,29 @@ class SigningOptions:
         return made.data
 
 
+def request_options(what: str, language: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """``--language`` (of *language*), who asks for the *what* and why, and ``--at``."""
+    wanted = (
+        ("--case", f"Case number or name, shown in the {what}."),
+        ("--exhibit", f"Exhibit, shown in the {what}."),
+        ("--purpose", f"What the {what} is for, shown in it."),
+        ("--requester", f"Who asked for the {what}, shown in it."),
+    )
+    size = f"{what.capitalize()} as of the checkpoint of SIZE events. [newest]"
+    made = (
+        click.option("--language", type=click.Choice(("en", "ja")), default="en", show_default=True, help=language),
+        *(click.option(name, default="", metavar="TEXT", help=told) for name, told in wanted),
+        click.option("--at", type=click.IntRange(min=1), metavar="SIZE", help=size),
+    )
+
+    def with_request(command: Callable[..., int]) -> Callable[..., int]:
+        for option in reversed(made):
+            command = option(command)
+        return command
+
+    return with_request
+
+
 def signing_options(command: Callable[..., int]) -> Callable[..., int]:
     """``--sign`` and its companions, given to *command* as ``signing``."""
 

@@ -34,6 +34,9 @@ from archiver.work.recheck import steps_for
 _BATCH: Final = 50
 """Items whose rows are held against their events together."""
 
+_MOST_KEYS: Final = 1000
+"""Keys that are remembered with their provenance."""
+
 _UNREAD: Final = "custody event {} does not read as it was recorded: what it said of the item is not known"
 
 Prove = Callable[[str], Proof]
@@ -210,6 +213,8 @@ class Dossiers:
             return (), ()
         named = (evidence.fingerprint, used)
         if named not in self._keys:  # few keys stand for many items; a sign file's claim decides, so not without end
+            if len(self._keys) >= _MOST_KEYS:
+                self._keys.clear()
             if len(self._keys) >= 1000:
                 self._keys.clear()
             self._keys[named] = self._held(*named)

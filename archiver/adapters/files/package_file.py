@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -12,7 +13,7 @@ from archiver.adapters.files.package_folder import hidden_name, packing, sync_fo
 from archiver.errors import UsageError
 
 
-class FilePackage:
+class FilePackage(ABC):
     """A file under a hidden name, until it is published. ``root``: the folder that it unpacks to."""
 
     def __init__(self, target: Path, root: str) -> None:
@@ -35,15 +36,15 @@ class FilePackage:
                 self._stream.close()
         self._draft.unlink(missing_ok=True)
 
+    @abstractmethod
     def begin(self, stream: BinaryIO) -> None:
         """Writes what comes first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end(self) -> None:
         """Writes what comes last."""
-        raise NotImplementedError
 
-    def drop(self) -> None:
+    def drop(self) -> None:  # noqa: B027 - not every format holds on to the stream
         """Lets go of what writes into the stream, which is removed; nothing where it has ended."""
 
     def finish(self) -> None:
