@@ -323,5 +323,10 @@ def test_processes_that_make_heads_at_once_make_one_log(home: Home, key: Signing
     for process in [home.start(*command) for command in (force, ("keys", "import", home.list_keys(key)), force)]:
         _, told = process.communicate(timeout=60)
         assert process.returncode == 0, told
+    kinds = [str(kind) for (kind,) in home.ledger.query("SELECT kind FROM custody_events")]
+    assert kinds.count("log_key_adopted") == 1
+    assert kinds.count("checkpoint_begun") >= 2  # the import may leave its own to whoever is making one
+    home.run("ledger", "checkpoint", status=0)
+    told = status(home)
+    assert told["checkpoint_size"] == told["size"] >= 6
     home.run("ledger", "verify", status=0)
-    assert home.run("status", "--json").json["ledger"]["checkpoint_size"] >= 6
