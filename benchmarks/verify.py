@@ -41,7 +41,7 @@ class Signer:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """How large."""
-    parser.add_argument("--events", type=int, default=250_000, help="events in the ledger")
+    parser.add_argument("--events", type=int, default=1_000_000, help="events in the ledger")
     parser.add_argument("--items", type=int, default=20_000, help="items that they are about")
     parser.add_argument("--rounds", type=int, default=3, help="times that it is verified; the quickest counts")
 

@@ -6,7 +6,6 @@ takes over a part of what is left, and at last puts together what all of them sa
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -103,7 +102,7 @@ class _Beside:
 
     def finish(self, tell: Tell) -> int:
         """See ``log_ports.RowCheck``. The last of the others leaves this process what it would come to last."""
-        with self._database.snapshot() as connection, _without_search(), spooled() as spool:
+        with self._database.snapshot() as connection, spooled() as spool:
             reader = last_reader(connection, tell)
             start = self._others[-1].claims.take_over()
             check_part(reader, [(start, None)], spool, tell)
@@ -115,18 +114,6 @@ class _Beside:
                     status = other.process.wait()
                     raise LedgerError(f"the check of the ledger's rows ended early, with status {status}")
             return put_together(reader, [*(Spool(other.spool) for other in self._others), spool], tell)
-
-
-@contextmanager
-def _without_search() -> Iterator[None]:
-    """Nothing here goes in circles, and looking for what does takes a tenth of the time."""
-    searched = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if searched:
-            gc.enable()
 
 
 def _told_by(process: _Process, tell: Tell) -> dict[str, Any]:
