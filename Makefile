@@ -1,9 +1,10 @@
 # make demo    see the whole job, nothing needed but Python and this folder
-# make test    every test, in a venv of its own
+# make test    the tests, in a venv of its own: minutes
+# make thorough   those that take long: kills at every step, every column of every table, full disks, memory
 # make quick   the tests that need no server and no process: seconds
 # make lint    ruff and mypy
 # make format  the code as ruff formats it
-# make check   lint, then test
+# make check   lint, then every test
 # make bench-ledger   how fast the ledger is, beside plain inserts and hashing alone: minutes
 # make lock    newest versions into requirements/, with hashes
 # make clean   away with venvs, caches and builds
@@ -30,7 +31,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick lint format check bench-ledger lock clean
+.PHONY: help demo test thorough quick lint format check bench-ledger lock clean
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -39,11 +40,15 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/archiver demo $(DEMO_ARGS)
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not thorough" $(PYTEST_ARGS)
+
+# Tests that take long: kills at every step, each column of each table changed, full disks, memory. CI runs them first.
+thorough: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m thorough $(PYTEST_ARGS)
 
 # The part that needs no server and no process: seconds.
 quick: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/unit tests/property tests/architecture
+	$(BIN)/python -m pytest -m "not thorough" $(PYTEST_ARGS) tests/unit tests/property tests/architecture
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -54,7 +59,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-check: lint test
+check: lint thorough test
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -106,6 +106,7 @@ def test_pictures_are_drawn_within_the_page(browser: Browser, pages: dict[str, P
     assert outside == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("code", WORDS)
 def test_the_page_prints_on_a4_with_the_tables_heads_on_every_page(
     browser: Browser, pages: dict[str, Path], code: str

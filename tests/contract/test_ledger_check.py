@@ -107,6 +107,7 @@ MAKE_ROWS = {"evidence_acquired", "evidence_verified", "key_harvested", "log_key
 """Kinds of which each event has a row under its own number or name."""
 
 
+@pytest.mark.thorough
 def test_every_changed_column_is_told(filled: SqlLedger, ledger_place: LedgerPlace) -> None:
     for name in TABLES:
         rows = rows_of(ledger_place, name)
@@ -131,6 +132,7 @@ def test_every_changed_column_is_told(filled: SqlLedger, ledger_place: LedgerPla
     assert told(filled) == []
 
 
+@pytest.mark.thorough
 def test_every_deleted_row_is_told(filled: SqlLedger, ledger_place: LedgerPlace) -> None:
     for name in TABLES:
         rows = rows_of(ledger_place, name)

@@ -53,6 +53,7 @@ NASTY = (
 """What a SQLite column takes, whatever it was declared as."""
 
 
+@pytest.mark.thorough
 def test_values_of_any_type_are_told(filled: SqlLedger, sqlite_place: LedgerPlace) -> None:
     values = cycle(NASTY)
     for name in TABLES:

@@ -215,6 +215,7 @@ def test_a_lock_whose_file_was_removed_is_lost(sqlite_ledger: SqlLedger, sqlite_
 # ------------------------------------------------------------------------------------------ killed writers
 
 
+@pytest.mark.thorough
 def test_killed_writers_leave_whole_records_without_gaps(ledger: SqlLedger, ledger_place: LedgerPlace) -> None:
     """Two processes write at once and are killed in the middle, twice: what was acknowledged is there."""
     acknowledged: list[list[str]] = []

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from archiver.adapters.ledger.connection import connect, place_of
@@ -79,6 +80,7 @@ def record_and_die(place: LedgerPlace, number: int) -> int:
     return in_child(work)
 
 
+@pytest.mark.thorough
 def test_killed_between_any_two_statements_all_or_nothing_is_there(
     ledger: SqlLedger, ledger_place: LedgerPlace
 ) -> None:

@@ -360,6 +360,7 @@ def test_a_dry_run_leaves_no_trace(filled, archive):
 # ------------------------------------------------------------------------------------- broken off
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("steps", [0, 1, 3, 5, 7])
 def test_a_rebuild_that_was_stopped_leaves_no_ledger_and_is_done_again(filled, archive, steps):
     place, log = filled

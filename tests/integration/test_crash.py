@@ -56,6 +56,7 @@ def all_there(home, delivered):
     assert home.alerts() == []
 
 
+@pytest.mark.thorough
 def test_killed_again_and_again_sync_loses_nothing_and_does_nothing_twice(home, key):
     delivered = stocked(home, key, 24)
     rng = random.Random(2022)
@@ -238,6 +239,7 @@ def test_a_file_size_limit_ends_the_pass_and_what_was_done_stands(home, key, slo
     assert home.archived() == slow_s3.objects
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not own_mounts(), reason="this user cannot mount")
 def test_a_full_disk(home, key):
     """An archive of 3 MB, of which most is taken: exit 4, what was done stands, and with room the next completes."""

@@ -65,6 +65,7 @@ def test_the_same_on_postgresql(postgres_site: Site) -> None:
     works_from_start_to_end(postgres_site)
 
 
+@pytest.mark.thorough
 def test_a_lost_lock_ends_it(postgres_site: Site) -> None:
     """Otherwise a second daemon could begin beside it."""
     postgres_site.prepare()
@@ -131,6 +132,7 @@ def test_sighup_with_a_configuration_that_cannot_be_used_changes_nothing(site: S
     assert site.kinds().count("configuration_changed") == 1
 
 
+@pytest.mark.thorough
 def test_a_full_archive_does_not_end_it(site: Site, receiver: Receiver) -> None:
     site.write(notify=f'urls = ["{receiver.url}"]', schedule='sync_every = "1s"')
     site.prepare()
@@ -184,6 +186,7 @@ def until_some_is_kept(daemon: Daemon, site: Site, stalling: SlowS3) -> None:
     daemon.until(lambda: staged_bytes(site.archive) >= CHUNK_BYTES)
 
 
+@pytest.mark.thorough
 def test_sigterm_ends_it_in_the_midst_of_a_stalled_download(site: Site, stalling: SlowS3) -> None:
     daemon = site.start().until_ready()
     until_some_is_kept(daemon, site, stalling)
@@ -215,6 +218,7 @@ def test_an_alert_is_delivered_once_by_whoever_comes_first(site: Site, receiver:
     assert site.query("SELECT count(*) FROM alerts WHERE delivered_at IS NULL") == [(0,)]
 
 
+@pytest.mark.thorough
 def test_an_alert_waits_until_the_receiver_takes_it(site: Site, receiver: Receiver) -> None:
     receiver.status = 503
     site.write(notify=f'urls = ["{receiver.url}"]')

@@ -33,6 +33,7 @@ def told(site: Site) -> list[str]:
     return [text for (text,) in site.query("SELECT text FROM alerts WHERE title LIKE 'ledger verify: %' ORDER BY id")]
 
 
+@pytest.mark.thorough
 def test_a_problem_is_logged_and_alerted_to_once_and_another_one_again(site: Site) -> None:
     site.deliver()
     daemon = site.start().until_ready()

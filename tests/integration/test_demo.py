@@ -31,6 +31,7 @@ def test_it_shows_everything_on_a_terminal(tmp_path: Path) -> None:
     assert f"the ledger has {status['ledger']['size']} events, under a new head" in counted[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("after", ["3. Harvesting", "6. Repairing"])
 def test_an_interruption_is_no_failure(tmp_path: Path, after: str) -> None:
     command = [sys.executable, "-u", "-m", "archiver.cli.main", "demo", "--dir", str(tmp_path / "demo")]

@@ -346,6 +346,7 @@ def test_help_tells_examples_and_statuses(place: Place) -> None:
 # ---------------------------------------------------------------------------------------------- what is broken off
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["folder", "tar.zst", "zip"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_broken_off_export_leaves_nothing(

@@ -61,6 +61,7 @@ def site(tmp_path: Path, new_postgres: Callable[[], str]) -> Iterator[Site]:
     made.close()
 
 
+@pytest.mark.thorough
 def test_no_event_holds_a_secret_of_the_configuration_or_the_environment(site: Site, receiver: Receiver) -> None:
     address = f"{receiver.url}?+X-Token={SECRETS['a token in an address']}"
     assert SECRETS["the password of an address"] in address

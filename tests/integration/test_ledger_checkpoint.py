@@ -234,6 +234,7 @@ def copied(grown: Path, to: Path) -> Stand:
     return stand_in(to)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", [1, 2], ids=["odd", "even"])
 def test_killed_before_any_step_the_next_run_finishes(grown: Path, tmp_path: Path, first: int) -> None:
     """The tree grows over the end of a tile: full ones come, partial ones go, a body lies beside."""
@@ -265,6 +266,7 @@ def head_size(stand: Stand) -> int:
     return read_checkpoint((stand.archive / "log/checkpoint").read_bytes())[0].size
 
 
+@pytest.mark.thorough
 def test_a_change_of_keys_killed_before_any_step_is_finished_by_repeating_it(grown: Path, tmp_path: Path) -> None:
     for at in itertools.count(1, 4):
         stand = copied(grown, tmp_path / str(at))
@@ -317,6 +319,7 @@ def tried(checkpoints: Checkpoints) -> type[ArchiverError] | None:
     return None
 
 
+@pytest.mark.thorough
 def test_processes_that_make_heads_at_once_make_one_log(home: Home, key: SigningKey) -> None:
     home.configure(home.folder_source())
     force = ("ledger", "checkpoint", "--force")

@@ -238,6 +238,7 @@ def wait_for(path: Path, size: int) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_rebuild_that_is_killed_leaves_no_ledger_and_is_done_again(long_history, number):
     home, before = long_history

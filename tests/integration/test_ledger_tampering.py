@@ -71,6 +71,7 @@ def test_every_table_has_rows(tampered_template: World) -> None:
     assert empty == [], "a table without rows would prove nothing below"
 
 
+@pytest.mark.thorough
 def test_the_same_on_postgresql_and_each_table_changed_there(postgres_world: World) -> None:
     world = postgres_world
     assert world.verify(status=0)["problems"] == []

@@ -65,6 +65,7 @@ def test_verify_offline_with_the_ledgers_keys_makes_no_network_call(home, folder
     assert (ran.returncode, ran.stdout.split()[0]) == (0, "verified"), ran.stderr
 
 
+@pytest.mark.thorough
 def test_the_whole_job_over_folders_makes_no_network_call(home, folder):
     home.configure(home.folder_source())
     for arguments in (

@@ -63,6 +63,7 @@ def owned_by_others(home):
     return {path.name for path, fact in facts.items() if (fact.st_uid, fact.st_gid) != (KEEPER, KEEPER)}
 
 
+@pytest.mark.thorough
 def test_all_that_root_makes_is_the_keepers(keepers, key):
     listed = keepers.list_keys(key)
     os.chown(listed, KEEPER, KEEPER)
@@ -97,6 +98,7 @@ def checks(home, user=None):
     return {(found["source"], found["id"]) if found["source"] else found["id"]: found for found in answer["checks"]}
 
 
+@pytest.mark.thorough
 def test_doctor_tells_what_the_daemons_user_cannot_open(keepers):
     assert archiver(keepers, "ledger", "upgrade").returncode == 0
     assert checks(keepers, KEEPER)["ledger_files"]["status"] == "ok"

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from archiver.demo.deliveries import SigningKey
 from tests.support.cli import Home
 from tests.support.terminal import show
@@ -18,6 +20,7 @@ def stocked(home: Home, key: SigningKey) -> Path:
     return home.deliver(key)
 
 
+@pytest.mark.thorough
 def test_verdicts_are_coloured_and_not_spelled_out(home: Home, key: SigningKey) -> None:
     delivery = stocked(home, key)
     for command in (

@@ -38,6 +38,7 @@ pytestmark = pytest.mark.skipif(
 # ------------------------------------------------------------------------------------------ what is as it was made
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shell", shells())
 def test_a_good_package_passes_in_every_shell(packages: dict[str, Path], shell: str) -> None:
     digest = hashlib.sha256((packages["good"] / "tagmanifest-sha256.txt").read_bytes()).hexdigest()

@@ -67,6 +67,7 @@ def test_what_is_in_it(installed):
     assert {f"archiver/{name}" for name in source} <= set(names)
 
 
+@pytest.mark.thorough
 def test_init_upgrade_sync_and_audit(installed, home, key):
     """Migrations come out of the wheel: the checkout is not on the path, and the folder has none."""
     home.tree.mkdir()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +67,7 @@ def test_what_nobody_touched_is_clean(history: History) -> None:
         assert not report.unreached
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(history=histories, table=st.sampled_from(_TABLES), operation=st.sampled_from(OPERATIONS), seed=st.integers())
 def test_a_change_of_rows_is_found_and_located(history: History, table: str, operation: str, seed: int) -> None:
@@ -80,6 +82,7 @@ def test_a_change_of_rows_is_found_and_located(history: History, table: str, ope
         assert located, (forged, list(shown(report.problems))[:5])
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(
     history=histories, which=st.integers(0, 2**16), how=st.sampled_from(["flip", "cut", "append", "remove", "copy"])

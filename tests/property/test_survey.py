@@ -275,6 +275,7 @@ def test_a_bomb_is_not_unpacked_without_end_and_not_called_intact(monkeypatch: p
     assert surveyed(data, 1000) == found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("piece", [b"x", b"x\n", b'"', b'"a"\n'], ids=repr)
 def test_memory_does_not_grow_with_what_comes_out(piece: bytes) -> None:
     data = gzip.compress(HEADER + b"\n") + b"".join(bomb(piece * (MIB // len(piece)), 2 if b"\n" in piece else 12))

@@ -23,12 +23,12 @@ _QUICK = ("fsync = off", "full_page_writes = off", "autovacuum = off")
 """Nothing here outlives the machine."""
 
 
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+_MEMORY: Final = Path("/dev/shm")
 _LEAST_BYTES: Final = 2 * 1024**3
 
 
 def _in_memory() -> Path | None:
-    """Where a file costs no disk, if there is room: each database is three hundred of them. None: where others are."""
+    """Where files cost no disk, if there is room: a database is three hundred of them. None: where others are."""
     return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _LEAST_BYTES else None
 
 

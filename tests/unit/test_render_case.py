@@ -66,6 +66,7 @@ def test_an_imported_key_is_not_called_cloudtrails() -> None:
     assert "is not proved: no copy" not in listed
 
 
+@pytest.mark.thorough
 def test_the_shapes_would_refuse_another_form(tmp_path: Path) -> None:
     """The check above is one that can fail."""
     path = tmp_path / "report.jsonld"

@@ -440,6 +440,7 @@ def test_a_page_ends_after_its_beginning() -> None:
         list(HtmlReport().end())
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_items() -> None:
     renderer, items = HtmlReport(), list(many_items(8))
     sum(len(text) for item in items for text in renderer.item(item, first=False))

@@ -33,6 +33,7 @@ def test_the_file_is_what_the_renderer_says_and_what_is_on_record(renderer: Rend
     assert told == [(2, hashlib.sha256(target.read_bytes()).hexdigest())]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("renderer", [JsonReport(), HtmlReport()], ids=lambda renderer: renderer.name)
 def test_memory_does_not_grow_with_the_items(renderer: Renderer, tmp_path: Path) -> None:
     count, target = 150, tmp_path / "report"

@@ -144,6 +144,7 @@ def test_no_member_may_be_missing_and_none_be_added(whole: Any) -> None:
         assert _refused(changed), at
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wrong", [True, 1.5, [None], {"x": 1}], ids=repr)
 def test_no_member_may_be_of_another_type(whole: Any, wrong: Any) -> None:
     value = _small(whole)

@@ -27,6 +27,7 @@ def nodes(size: int) -> dict[Node, bytes]:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shell", shells())
 def test_every_leaf_of_every_size(shell: str, tmp_path: Path) -> None:
     assert INCLUDED

@@ -1,8 +1,8 @@
 """What two processes have to know of each other to share the events: how far one has come, and where it ends.
 
 The one goes through its events from the first on, a piece at a time, each of which it claims before. The other, once
-it has nothing else to do, takes over half of the work that is left: so both come to their end at the same time, however
-unequal events and processors are.
+it has nothing else to do, takes over half of the work that is left: so both come to their end at the same time,
+however unequal events and processors are.
 """
 
 from __future__ import annotations
