@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from archiver.domain.package import Packaged
     from archiver.domain.records import Selection
     from archiver.package_ports import PackageWriter
+    from archiver.ports import ShouldStop
     from archiver.wiring import App
     from archiver.wiring_report import Reporting
 
@@ -169,7 +170,7 @@ def _export(
     )
     texts = Texts(script(), guide, item_bytes)
     use_case = Export(app.store, app.ledger.evidence.events, texts, app.progress, app.stop.is_set)
-    extras = [_Report(form, heading, target.parent) for form in reports]
+    extras = [_Report(form, heading, target.parent, app.stop.is_set) for form in reports]
     try:
         with _writer(target, form, reporting.now) as writer:
             _check_room(app, chosen, target)
@@ -211,11 +212,11 @@ def _writer(target: Path, form: str, moment: datetime) -> PackageWriter:
 class _Report:
     """``PackageExtra``: a report on the same items."""
 
-    def __init__(self, form: str, heading: Heading, folder: Path) -> None:
+    def __init__(self, form: str, heading: Heading, folder: Path, should_stop: ShouldStop) -> None:
         from archiver.domain.dossier import Summary
 
         as_of = heading.log.head_at if heading.log else None
-        self._draft: Draft = draft_of(form, heading.language, folder, as_of)
+        self._draft: Draft = draft_of(form, heading.language, folder, as_of, should_stop)
         self._name = f"report.{_REPORTS[form]}"
         self._heading, self._summary = heading, Summary()
 

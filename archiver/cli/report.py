@@ -117,7 +117,8 @@ def command(
                 survey_first(app, cli, chosen, survey)
             reporting = reporting_of(app, cli, asked, now, at)
             folder = target.parent if target else None
-            draft = draft_of(form, language, folder, reporting.log.head_at, (signing, key) if key else None)
+            signed = (signing, key) if key else None
+            draft = draft_of(form, language, folder, reporting.log.head_at, cli.stop.is_set, signed)
             summary = report_on(app, draft, reporting, chosen, target, force)
             _wrote(target, summary, cli)
             sign_head(app, cli)

@@ -19,6 +19,7 @@ from archiver.errors import UsageError
 if TYPE_CHECKING:
     from archiver.adapters.pdf_key import SigningKey
     from archiver.domain.dossier import Heading, ItemDossier, Summary
+    from archiver.ports import ShouldStop
     from archiver.render.pdf_report import PdfReport
 
 FORMATS: Final = ("html", "pdf", "json", "case", "premis")
@@ -139,6 +140,7 @@ def draft_of(
     language: str,
     folder: Path | None,
     as_of: datetime | None,
+    should_stop: ShouldStop,
     signing: tuple[SigningOptions, SigningKey] | None = None,
 ) -> Draft:
     """A draft in *form*, whose items pass through *folder*. *as_of*: when the head of the report was signed."""
@@ -149,9 +151,10 @@ def draft_of(
     from archiver.render.words.languages import WORDS
 
     if signing is None:
-        return PdfReport(WORDS[language], folder, as_of)
+        return PdfReport(WORDS[language], folder, as_of, None, should_stop)
     options, key = signing
-    return _SignedPdf(PdfReport(WORDS[language], folder, as_of, Signer(key.name, key.sha256)), options, key)
+    signer = Signer(key.name, key.sha256)
+    return _SignedPdf(PdfReport(WORDS[language], folder, as_of, signer, should_stop), options, key)
 
 
 class _SignedPdf:

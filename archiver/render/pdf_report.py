@@ -9,7 +9,8 @@ import gzip
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +19,8 @@ from typing import IO, Any, Final, Self
 
 from archiver.domain.dossier import Heading, ItemDossier, Summary
 from archiver.domain.verdict import Verdict
-from archiver.errors import UsageError
+from archiver.errors import StoppedError, UsageError
+from archiver.ports import ShouldStop
 from archiver.render.json_report import JsonReport
 from archiver.render.pdf_blocks import drawn, length, para, shortened, uncut
 from archiver.render.pdf_certification import certification_blocks
@@ -43,6 +45,7 @@ CHECKPOINT: Final = "checkpoint"
 _TEMPLATE: Final = Path(__file__).parent / "typst" / "report.typ"
 _DATA: Final = "data.json"
 _MADE: Final = "report.pdf"
+_POLL_SECONDS: Final = 0.1
 _NOWHERE: Final = "/nonexistent"
 """Where typst may look for packages of others."""
 
@@ -57,7 +60,12 @@ class PdfReport:
     name: Final = "pdf"
 
     def __init__(
-        self, words: Words, folder: Path | None = None, as_of: datetime | None = None, signer: Signer | None = None
+        self,
+        words: Words,
+        folder: Path | None = None,
+        as_of: datetime | None = None,
+        signer: Signer | None = None,
+        should_stop: ShouldStop = lambda: False,
     ) -> None:
         """*folder*: where what comes in is put by, by default where temporary files go. *as_of*: when the head was
         signed that the report is made of; pictures end there. *signer*: who is to sign the file, if anybody.
@@ -70,6 +78,7 @@ class PdfReport:
                 "Install the extra: pip install 'cloudtrail-evidence-archiver[report]', or choose --format html.",
             )
         self._words, self._folder, self._as_of, self._signer = words, folder, as_of, signer
+        self._should_stop = should_stop
         self._json = JsonReport()
         self._body: IO[bytes] = tempfile.TemporaryFile("w+b", dir=folder)  # noqa: SIM115 - closed by close()
         self._first = True
@@ -98,15 +107,19 @@ class PdfReport:
             kept.append(_Kept(item, self._words, self._as_of))
 
     def write(self, heading: Heading, summary: Summary, out: IO[bytes]) -> None:
-        """Writes the report on all items that were taken to *out*. *heading* is in the same language as the words."""
+        """Writes the report on all items that were taken to *out*. *heading* is in the same language as the words.
+
+        Raises StoppedError.
+        """
         items = list(self._fitting())
-        with tempfile.TemporaryDirectory(prefix="archiver-report-", dir=self._folder) as folder:
+        # one that was stopped may be written to until this process ends
+        with tempfile.TemporaryDirectory("", "archiver-report-", self._folder, ignore_cleanup_errors=True) as folder:
             root = Path(folder)
             attached = self._attach(root, heading, summary, items)
             data = self._data(heading, summary, items, attached)
             (root / _DATA).write_text(json.dumps(data, ensure_ascii=False), "utf-8")
             del data
-            _compile(root, root / _MADE, heading.generated_at)
+            _unless(self._should_stop, lambda: _compile(root, root / _MADE, heading.generated_at))
             with (root / _MADE).open("rb") as stream:
                 shutil.copyfileobj(stream, out)
 
@@ -184,6 +197,26 @@ class _Kept:
 
 def _attachment(name: str, relationship: str, mime: str, description: str) -> dict[str, str]:
     return {"name": name, "relationship": relationship, "mime": mime, "description": description}
+
+
+def _unless(should_stop: ShouldStop, work: Callable[[], None]) -> None:
+    """Does *work* in a thread, for signals are heard only between steps of Python. Raises StoppedError, and as it."""
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # raised again below
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_POLL_SECONDS)
+        if should_stop():
+            raise StoppedError("stopped before the report was written")
+    if failed:
+        raise failed[0]
 
 
 def _compile(root: Path, made: Path, at: datetime) -> None:

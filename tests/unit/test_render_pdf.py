@@ -21,7 +21,7 @@ import pytest
 from archiver.domain.dossier import Heading, ItemDossier, Summary
 from archiver.domain.facts import Label
 from archiver.domain.verdict import Verdict
-from archiver.errors import UsageError
+from archiver.errors import StoppedError, UsageError
 from archiver.render import pdf_report
 from archiver.render.json_report import JsonReport
 from archiver.render.pdf_front import Signer
@@ -293,6 +293,23 @@ class TestText:
     def test_no_line_ends_behind_the_dash_of_an_option(self) -> None:
         assert "-pubout" in shown(Verbatim("openssl rsa -in k.pem -pubout\n-x"))
         assert "".join(shown(Verbatim("a -b)\n\n# c"))) == "a -b)\n\n# c"
+
+
+class TestStopped:
+    def test_it_ends_while_the_pages_are_set(self, kinds: list[ItemDossier], tmp_path: Path) -> None:
+        out, summary = io.BytesIO(), Summary()
+        with PdfReport(WORDS["en"], tmp_path, should_stop=lambda: True) as report:
+            for item in kinds:
+                report.add(item)
+                summary.add(item)
+            with pytest.raises(StoppedError):
+                report.write(a_heading(), summary, out)
+        assert out.getvalue() == b""
+
+    def test_what_fails_in_the_thread_is_raised(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pdf_report, "_TEMPLATE", tmp_path / "there is none")
+        with PdfReport(WORDS["en"], tmp_path) as report, pytest.raises(FileNotFoundError):
+            report.write(a_heading(), Summary(), io.BytesIO())
 
 
 class TestMissing:

@@ -9,7 +9,7 @@
 #
 # One line a check: PASS, FAIL, or NOT CHECKED and why; NOTE where the archive noticed something. It goes on after a
 # failure. Exit status: 0 everything holds, every item is verified, and the log's key is the one that you gave; 1 something
-# does not hold, or an item is not what CloudTrail signed; 2 nothing fails, but something could not be checked: without
+# does not hold, or an item is not what its key signed; 2 nothing fails, but something could not be checked: without
 # --log-key, always. Without --package, and with --no-sha512, what is left out is said, and does not change the status.
 # VERIFY.md says the same by hand, and what none of this proves.
 
@@ -937,6 +937,7 @@ if [ $unsures -gt 0 ]; then
   printf '%s\n' "VERDICT: NOT PROVED. Nothing speaks against it, but $unsures checks could not be made; each is named above."
   exit 2
 fi
-printf '%s\n' "VERDICT: ALL HOLDS. $passes checks; these files are what CloudTrail's key signed and what the log says was acquired."
+printf '%s\n' "VERDICT: ALL HOLDS. $passes checks; these files are what the keys here signed and what the log says was acquired."
+printf '%s\n' "         Whether a key is CloudTrail's, its key_provenance.json and the log's key_harvested tell."
 [ -n "$package" ] || printf '%s\n' "         What the archive says in its own words is as far from proved as before: see VERIFY.md."
 exit 0
