@@ -112,7 +112,10 @@ def _raw(key: Ed25519PrivateKey) -> bytes:
 
 def _load(path: Path) -> Ed25519PrivateKey:
     try:
-        with path.open("rb") as stream:
+        # without waiting for somebody to write, where it is a pipe
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise SettingsError(f"{path}: not a file, and so not a custody key", LOST)
             pem = stream.read(_MOST_BYTES)
         key = load_pem_private_key(pem, password=None)
     except OSError as error:

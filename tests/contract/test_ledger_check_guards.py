@@ -161,6 +161,27 @@ def _edited(place: LedgerPlace, edit: str) -> list[tuple[str, str | None]]:
             ],
             "deliveries",
         ),
+        # SQLite takes names in any case
+        (["CREATE TRIGGER mine BEFORE INSERT ON EVIDENCE BEGIN SELECT raise(ignore); END"], "evidence"),
+        (
+            [
+                "CREATE INDEX mine ON custody_events (kind) WHERE seq <> 5",
+                "PRAGMA writable_schema = ON",
+                "UPDATE sqlite_master SET tbl_name = 'CUSTODY_EVENTS' WHERE name = 'mine'",
+            ],
+            "custody_events",
+        ),
+        (["CREATE TRIGGER mine AFTER UPDATE ON alembic_version BEGIN SELECT 1; END"], "alembic_version"),
+        (["CREATE VIEW mine AS SELECT 1"], "mine"),
+        (["CREATE TABLE mine (x)"], "mine"),
+        (
+            [  # to SQLite no blank: the constraint is gone
+                "PRAGMA writable_schema = ON",
+                "UPDATE sqlite_master SET sql = replace(sql, 'at TEXT NOT NULL', 'at TEXT' || char(160) || 'NOT'"
+                " || char(160) || 'NULL') WHERE name = 'verifications'",
+            ],
+            "verifications",
+        ),
     ],
 )
 def test_a_schema_that_was_changed_on_sqlite_is_told(
@@ -171,3 +192,10 @@ def test_a_schema_that_was_changed_on_sqlite_is_told(
         for edit in edits:
             connection.execute(edit)
     assert told(sqlite_ledger) == [("schema_altered", table)]
+
+
+def test_what_sqlite_makes_by_itself_is_its_own(sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace) -> None:
+    with sqlite_place.raw() as connection:
+        connection.execute("ANALYZE")
+        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'").fetchone() == (1,)
+    assert told(sqlite_ledger) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import cycle, islice
 
 import pytest
@@ -167,6 +168,78 @@ def test_an_index_that_says_otherwise_than_its_table_is_told(
     found = told(filled)
     assert {(one.kind, one.table) for one in found} == {("row_altered", table)}
     assert table != "custody_events" or {one.seq for one in found} == {5}
+
+
+def reindexed(place: LedgerPlace, index: str, old: str, new: str) -> None:
+    """Makes *index* with *new* for *old*, and puts back the statement that was there."""
+    with place.raw() as connection:
+        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
+        assert old in sql
+        connection.execute(f"DROP INDEX {index}")
+        connection.execute(sql.replace(old, new))
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, index))
+
+
+@pytest.mark.parametrize(
+    ("table", "index", "old", "new"),
+    [
+        ("custody_events", "ix_custody_events_evidence_id", "evidence_id, seq", "evidence_id DESC, seq"),
+        ("custody_events", "ix_custody_events_evidence_id", "evidence_id, seq", "evidence_id, seq DESC"),
+        ("custody_events", "ix_custody_events_kind", "kind, seq", "kind DESC, seq"),
+        ("custody_events", "ix_custody_events_kind", "kind, seq", "kind, seq DESC"),
+        ("verifications", "ix_verifications_evidence_id", "evidence_id, seq", "evidence_id DESC, seq"),
+        ("evidence_state", "ix_evidence_state_acquired_at", "(acquired_at", "(acquired_at DESC"),
+    ],
+)
+def test_an_index_that_is_out_of_order_is_told(
+    filled: SqlLedger, sqlite_place: LedgerPlace, table: str, index: str, old: str, new: str
+) -> None:
+    """All its entries are right, and whoever looks for one by the order that they should have misses it."""
+    reindexed(sqlite_place, index, old, new)
+    filled.close()
+    assert {(one.kind, one.table) for one in told(filled)} == {("row_altered", table)}
+
+
+def test_an_index_entry_below_all_events_is_told(filled: SqlLedger, sqlite_place: LedgerPlace) -> None:
+    columns = "at, kind, evidence_id, body"
+    with sqlite_place.raw() as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(f"INSERT INTO custody_events SELECT -5, {columns} FROM custody_events WHERE seq = 5")
+        kept = connection.execute(
+            "SELECT rowid, * FROM sqlite_master WHERE type = 'index' AND tbl_name = 'custody_events'"
+        ).fetchall()
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("DELETE FROM sqlite_master WHERE type = 'index' AND tbl_name = 'custody_events'")
+    with sqlite_place.raw() as connection:
+        connection.execute("DELETE FROM custody_events WHERE seq = -5")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.executemany("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", [row[1:] for row in kept])
+    filled.close()
+    assert {one.kind for one in filled.log.guards()} <= {"guard_missing"}
+    found = told(filled)
+    assert {(one.kind, one.table, one.seq) for one in found} == {("row_altered", "custody_events", -5)}
+    assert len(found) == len(kept)
+
+
+@pytest.mark.parametrize(("table", "column"), [("files", "size"), ("evidence", "revision"), ("alerts", "attempts")])
+def test_a_number_that_is_not_whole_is_told(
+    filled: SqlLedger, sqlite_place: LedgerPlace, table: str, column: str
+) -> None:
+    """To Python 1.0 is 1, to the program that reads the ledger it is not; SQLite keeps it where the type allows."""
+    with sqlite_place.raw() as connection:
+        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("PRAGMA writable_schema = ON")
+        forged = re.sub(rf"\b{column} \w+", f"{column} BLOB", sql)
+        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (forged, table))
+    with sqlite_place.raw() as connection:
+        connection.execute(f"UPDATE {table} SET {column} = CAST({column} AS REAL)")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, table))
+    filled.close()
+    assert {(one.kind, one.table) for one in told(filled)} == {("row_altered", table)}
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,20 @@ def test_another_process_tells_the_same(ledger: SqlLedger, ledger_place: LedgerP
     assert (again, sorted(others, key=str)) == (rows, sorted(found, key=str))
 
 
+def test_an_index_that_has_no_event_leaves_no_row_unseen(sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace) -> None:
+    """Numbers of events are shared out by how many there are, which SQLite would rather ask an index."""
+    fill(sqlite_ledger, 4, 140)
+    columns = "evidence_id, at, occasion, verdict, reasons, findings, checks, key_sha256"
+    sqlite_place.forge(f"INSERT INTO verifications SELECT -3, {columns} FROM verifications LIMIT 1")
+    with sqlite_place.raw() as connection:
+        connection.execute("CREATE INDEX mine ON custody_events (seq) WHERE 0")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' WHERE 0', '') WHERE name = 'mine'")
+    sqlite_ledger.close()
+    _, found = told(sqlite_ledger, LARGE)
+    assert ("row_added", "verifications") in {(one.kind, one.table) for one in found}
+
+
 @pytest.mark.parametrize("between", [[0], [1], [70], [140], [141], [500], [30, 60], [60, 61], [0, 141]])
 def test_parts_that_are_put_together_tell_the_same(
     sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace, between: list[int]

@@ -52,6 +52,12 @@ def test_a_key_that_others_may_touch_is_noticed(tmp_path: Path, mode: int) -> No
     assert open_to_others(tmp_path / "key")
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key")
+    with pytest.raises(SettingsError, match="not a file"):
+        load_public(tmp_path / "key")
+
+
 def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "key"
     with pytest.raises(SettingsError, match="cannot be read"):

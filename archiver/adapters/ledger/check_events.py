@@ -118,7 +118,7 @@ class EventCheck:
         self._repeats = Repeats(self._moments, self._states)
         self._looked = Looked()
         self._items = ItemCheck(reader, self._looked, tell)
-        self._indexes = IndexCheck(reader, custody_events, tell)
+        self._indexes = IndexCheck(reader, custody_events, tell, least=0)
         self._numbered = self._verifications, self._provenance, self._log_keys, self._anchors = (
             _Numbered(reader, verifications, tell),
             _Numbered(reader, key_provenance, tell),

@@ -7,6 +7,7 @@ they mean: triggers by their table, events and function, tables by their columns
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -59,25 +60,37 @@ def guards(database: Database) -> list[Problem]:
         return [*_triggers(connection), *_tables(connection), *_indexes(connection)]
 
 
+_BLANKS: Final = re.compile("[ \t\n\f\r]+")
+"""Of SQL. To SQLite any other blank is part of a name."""
+
+_BESIDE: Final = re.compile("sqlite_(stat[1-4]|sequence)|unadopted_(sources|deliveries|alerts)")
+"""Tables that SQLite makes by itself, and those that an upgrade which was interrupted has left (``adopt``)."""
+
+
 def digest(sql: str) -> str:
     """What a statement of SQLite's schema is known by, whatever blanks it has."""
-    return hashlib.sha256(" ".join(sql.split()).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(_BLANKS.sub(" ", sql).strip(" ").encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _sqlite(connection: Connection) -> Iterator[Problem]:
+    """Whatever is there and not of the schema is told: SQLite takes names in any case, and goes by the statement."""
     rows = connection.execute(sa.text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"))
-    found = {(str(kind), str(name)): (str(table), str(sql or "")) for kind, name, table, sql in rows}
-    for (kind, name), (table, wanted) in ON_SQLITE.items():
-        of, sql = found.get((kind, name), ("", ""))
+    missing, in_place = dict(ON_SQLITE), set()
+    for row in rows:
+        kind, name, of, sql = (str(value or "") for value in row)
         if not sql:
-            yield _problem(kind, table, f"the {kind} {name} is not there")
-        elif digest(sql) != wanted or of != table:
+            continue  # what SQLite makes by itself for a primary key
+        table, wanted = missing.pop((kind, name), ("", ""))
+        if wanted and (digest(sql) != wanted or of != table):
             yield _problem(kind, table, f"the {kind} {name} is another than the schema made: {printable(sql, 300)}")
-    for (kind, name), (table, sql) in found.items():
-        foreign = kind in ("trigger", "index") and (kind, name) not in ON_SQLITE and table in metadata.tables
-        if foreign and sql:  # what SQLite makes by itself for a primary key has no statement
-            said = f"the {kind} {printable(name, 80)} is none of the schema's: {printable(sql, 300)}"
-            yield Problem("schema_altered", said, table=table)
+        elif not wanted and not (sql.startswith("CREATE TABLE") and of == name and _BESIDE.fullmatch(name)):
+            in_place.add(name)
+            said = f"the {printable(kind, 20)} {printable(name, 80)} is none of the schema's: {printable(sql, 300)}"
+            known = next((table for table in metadata.tables if table == of.lower()), None)
+            yield Problem("schema_altered", said, table=known or printable(of, 80))
+    for (kind, name), (table, _) in missing.items():
+        if name not in in_place:
+            yield _problem(kind, table, f"the {kind} {name} is not there")
 
 
 def _problem(kind: str, table: str, said: str) -> Problem:
@@ -98,9 +111,8 @@ def _triggers(connection: Connection) -> Iterator[Problem]:
         if not unconditional or not is_ours or (function, events, tuple(columns or ())) != wanted:
             yield _problem("trigger", table, f"the trigger {name} does something else than the schema made it for")
     for table, name in found:
-        if table in metadata.tables:
-            said = f"the trigger {printable(name, 80)} is none of the schema's"
-            yield Problem("schema_altered", f"table {table}: {said}", table=table)
+        said = f"table {printable(table, 80)}: the trigger {printable(name, 80)} is none of the schema's"
+        yield Problem("schema_altered", said, table=printable(table, 80))
 
 
 def _expected() -> dict[tuple[str, str], tuple[str, int, tuple[str, ...]]]:

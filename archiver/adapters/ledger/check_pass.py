@@ -74,6 +74,9 @@ def last_reader(connection: Connection, tell: Tell) -> Reader:
         for table in _OWN_CHECK:
             for said in reader.own_check(table):
                 tell(Problem("row_altered", f"table {table.name}: {said}", table=table.name))
+            for column, rows in reader.not_whole(table):
+                said = f"{rows} rows with a number in {column} that is not kept as a whole number"
+                tell(Problem("row_altered", f"table {table.name}: {said}", table=table.name))
     return reader
 
 

@@ -169,6 +169,27 @@ class Reader:
         sql = f"SELECT {key}, {column} FROM {table.name} INDEXED BY {index}{where}"  # noqa: S608 - our own names
         return self._scanned(sql, parameters)
 
+    def groups(self, table: sa.Table, index: str, column: str) -> Iterator[list[Row]]:
+        """Each value of *column* in *index*, as they come there, and its numbers as a JSON array.
+
+        SQLite alone. Raises DBAPIError where there is no such index.
+        """
+        key = next(iter(table.primary_key)).name
+        grouped = f"SELECT {column}, json_group_array({key}) FROM {table.name}"  # noqa: S608 - our own names
+        return self._scanned(f"{grouped} INDEXED BY {index} GROUP BY {column}", ())
+
+    def not_whole(self, table: sa.Table) -> list[Row]:
+        """(column, rows) of *table*'s columns of whole numbers in which SQLite has numbers that are not kept as such.
+
+        To Python 1.0 is 1; to whoever reads the ledger it is not.
+        """
+        whole = [one.name for one in table.columns if isinstance(one.type, sa.Integer | sa.Boolean)]
+        if not self.is_sqlite or self.is_broken(table) or not whole:
+            return []
+        counted = ", ".join(f"count(CASE typeof({name}) WHEN 'real' THEN 1 END)" for name in whole)
+        ((*counts,),) = self.all(f"SELECT {counted} FROM {self._itself(table)}")  # noqa: S608 - our own names
+        return [(name, count) for name, count in zip(whole, counts, strict=True) if count]
+
     def differences(self, table: sa.Table, index: str, column: str, part: Part) -> Iterator[tuple[Any, str]]:
         """Numbers within *part* where *index* and *table* differ, and how."""
         key = next(iter(table.primary_key)).name
