@@ -140,6 +140,17 @@ def test_a_table_that_is_none_any_more_is_told_and_the_others_are_looked_at(
         assert {one.kind for one in found} <= {"unreadable", "row_altered"}
 
 
+def reindexed(place: LedgerPlace, index: str, old: str, new: str) -> None:
+    """Makes *index* with *new* for *old*, or behind it all, and puts back the statement that was there: by SQL alone."""
+    with place.raw() as connection:
+        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
+        assert old in sql
+        connection.execute(f"DROP INDEX {index}")
+        connection.execute(sql.replace(old, new) if old else sql + new)
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, index))
+
+
 @pytest.mark.parametrize(
     ("table", "index", "old", "new"),
     [
@@ -154,31 +165,12 @@ def test_a_table_that_is_none_any_more_is_told_and_the_others_are_looked_at(
 def test_an_index_that_says_otherwise_than_its_table_is_told(
     filled: SqlLedger, sqlite_place: LedgerPlace, table: str, index: str, old: str, new: str
 ) -> None:
-    """A row is hidden from an index, or is another there, and so for whoever looks through it: by SQL alone."""
-    with sqlite_place.raw() as connection:
-        connection.execute("PRAGMA writable_schema = ON")
-        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
-        forged = sql.replace(old, new) if old else sql + new
-        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (forged, index))
-    with sqlite_place.raw() as connection:
-        connection.execute(f"REINDEX {index}")
-        connection.execute("PRAGMA writable_schema = ON")
-        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, index))
+    """A row is hidden from an index, or is another there, and so for whoever looks through it."""
+    reindexed(sqlite_place, index, old, new)
     filled.close()
     found = told(filled)
     assert {(one.kind, one.table) for one in found} == {("row_altered", table)}
     assert table != "custody_events" or {one.seq for one in found} == {5}
-
-
-def reindexed(place: LedgerPlace, index: str, old: str, new: str) -> None:
-    """Makes *index* with *new* for *old*, and puts back the statement that was there."""
-    with place.raw() as connection:
-        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
-        assert old in sql
-        connection.execute(f"DROP INDEX {index}")
-        connection.execute(sql.replace(old, new))
-        connection.execute("PRAGMA writable_schema = ON")
-        connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, index))
 
 
 @pytest.mark.parametrize(
@@ -207,14 +199,14 @@ def test_an_index_entry_below_all_events_is_told(filled: SqlLedger, sqlite_place
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute(f"INSERT INTO custody_events SELECT -5, {columns} FROM custody_events WHERE seq = 5")
         kept = connection.execute(
-            "SELECT rowid, * FROM sqlite_master WHERE type = 'index' AND tbl_name = 'custody_events'"
+            "SELECT * FROM sqlite_master WHERE type = 'index' AND tbl_name = 'custody_events'"
         ).fetchall()
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute("DELETE FROM sqlite_master WHERE type = 'index' AND tbl_name = 'custody_events'")
     with sqlite_place.raw() as connection:
         connection.execute("DELETE FROM custody_events WHERE seq = -5")
         connection.execute("PRAGMA writable_schema = ON")
-        connection.executemany("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", [row[1:] for row in kept])
+        connection.executemany("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", kept)
     filled.close()
     assert {one.kind for one in filled.log.guards()} <= {"guard_missing"}
     found = told(filled)

@@ -74,7 +74,7 @@ def check_rows(database: Database, size: int) -> Iterator[RowCheck]:
 
 
 def _events(database: Database) -> int:
-    """How many events there are, by whatever answers first: a forged number may say that there are 2**62."""
+    """How many events there are, counted: a forged number may say that there are 2**62."""
     try:
         with database.read() as connection:
             return int(connection.execute(sa.text(_COUNT[connection.dialect.name])).scalar_one())

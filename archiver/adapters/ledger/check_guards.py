@@ -52,19 +52,19 @@ SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
 """
 
 
+_BLANKS: Final = re.compile("[ \t\n\f\r]+")
+"""Of SQL. To SQLite any other blank is part of a name."""
+
+_BESIDE: Final = re.compile("sqlite_(stat[1-4]|sequence)|unadopted_(sources|deliveries|alerts)")
+"""Tables that SQLite makes by itself, and those that an upgrade which was interrupted has left (``adopt``)."""
+
+
 def guards(database: Database) -> list[Problem]:
     """See ``log_ports.CustodyLog``."""
     with database.snapshot() as connection:
         if connection.dialect.name == "sqlite":
             return list(_sqlite(connection))
         return [*_triggers(connection), *_tables(connection), *_indexes(connection)]
-
-
-_BLANKS: Final = re.compile("[ \t\n\f\r]+")
-"""Of SQL. To SQLite any other blank is part of a name."""
-
-_BESIDE: Final = re.compile("sqlite_(stat[1-4]|sequence)|unadopted_(sources|deliveries|alerts)")
-"""Tables that SQLite makes by itself, and those that an upgrade which was interrupted has left (``adopt``)."""
 
 
 def digest(sql: str) -> str:
