@@ -141,7 +141,7 @@ def test_a_table_that_is_none_any_more_is_told_and_the_others_are_looked_at(
 
 
 def reindexed(place: LedgerPlace, index: str, old: str, new: str) -> None:
-    """Makes *index* with *new* for *old*, or behind it all, and puts back the statement that was there: by SQL alone."""
+    """Makes *index* with *new* for *old*, or behind it all, and puts back the statement it had: by SQL alone."""
     with place.raw() as connection:
         (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
         assert old in sql
