@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from typing import Final
 
 from archiver.domain.dossier import Heading, ItemDossier, Proof
-from archiver.domain.log_records import LogState
+from archiver.domain.log_records import LedgerHeld, LogState
 from archiver.domain.records import Selection
 from archiver.domain.text import printable
 from archiver.errors import ArchiverError, LedgerAlteredError, StoppedError, UsageError
 from archiver.render.json_report import json_text
 from archiver.wiring import App, utc_now
+from archiver.wiring_ledger import log_verifier
 from archiver.work.dossier import Dossiers
+from archiver.work.doubted import Doubted
 from archiver.work.prove import Prover
 from archiver.work.survey import Survey, SurveyResult
 
@@ -24,6 +26,9 @@ SURVEY_BYTES: Final = 8 * 1024**3
 
 PROVEN_ITEMS: Final = 200
 """Items of one report that get a proof each; a proof has some 4 KB an event."""
+
+PROBLEMS_TOLD: Final = 20
+"""Disagreements between ledger and log that a report names; archiver ledger verify tells all."""
 
 _EPOCH: Final = "SOURCE_DATE_EPOCH"
 """A point in time in seconds, by which builds are made reproducible (reproducible-builds.org)."""
@@ -45,13 +50,17 @@ class Request:
 
 @dataclass
 class Reporting:
-    """One report or package on its way. ``log``: the log as of the report's head. ``before``: events that count."""
+    """One report or package on its way. ``log``: the log as of the report's head. ``before``: events that count.
+
+    ``doubted``: what :func:`hold` found of them.
+    """
 
     app: App
     log: LogState
     request: Request
     now: datetime
     before: int
+    doubted: Doubted | None = None
     proofs: int = PROVEN_ITEMS
     _proven: int = 0
 
@@ -93,6 +102,7 @@ class Reporting:
             now=self.log.head_at or self.now,
             before=self.before,
             prove=self._prove,
+            doubted=self.doubted,
         )
         app.progress.begin("report")
         for item in made.items(chosen):
@@ -115,6 +125,22 @@ class Reporting:
             return Proof(None, size, printable(str(error), 500), is_altered=True)
         except ArchiverError as error:
             return Proof(None, size, printable(str(error), 500))
+
+
+def hold(app: App, log: LogState, before: int) -> tuple[LedgerHeld, Doubted]:
+    """Holds all of the ledger against its log, and what was signed of it: rows alone hide and invent what they like.
+
+    *before*: the report's events. Raises LedgerError, StoppedError.
+    """
+    found = log_verifier(app, log.trust.keys, online=False).run(online=False)
+    leading = sorted(found.problems, key=lambda problem: (problem.because is not None, problem.rank))
+    held = LedgerHeld(
+        tuple(leading[:PROBLEMS_TOLD]),
+        found.problem_count,
+        found.failed,
+        found.notes if found.unreached else (),
+    )
+    return held, Doubted(found, app.ledger.log, app.published, before)
 
 
 def survey(app: App, chosen: Selection, most: int | None) -> SurveyResult:

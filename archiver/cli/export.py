@@ -152,7 +152,7 @@ def _export(
     """Writes the package, puts it on record, and then gives it its name."""
     from archiver.domain.custody_facts import Exported
     from archiver.domain.package import PackageAbout
-    from archiver.render.package_texts import guide, item_bytes, script
+    from archiver.render.package_texts import doubts_of, guide, item_bytes, script
     from archiver.wiring import utc_now
     from archiver.work.export import Export, Texts
     from archiver.work.export_log import package_head
@@ -167,6 +167,8 @@ def _export(
         exhibit=heading.exhibit,
         purpose=heading.purpose,
         requester=heading.requester,
+        doubts=doubts_of(reporting.log),
+        unlooked=reporting.log.held.notes if reporting.log.held else (),
     )
     texts = Texts(script(), guide, item_bytes)
     use_case = Export(app.store, app.ledger.evidence.events, texts, app.progress, app.stop.is_set)

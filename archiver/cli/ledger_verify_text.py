@@ -21,16 +21,6 @@ LOG_LOST: Final = "The log folder of the archive is lost, or an older copy of it
 NOT_CONTINUED: Final = "The head signed last"
 """How sections of the runbook begin."""
 
-_ORDER: Final = (
-    *("head_contradicted", "head_ahead", "ledger_behind", "key_replaced", "key_unvouched"),
-    *("event_altered", "event_missing", "event_added", "checkpoint_inconsistent", "checkpoint_altered"),
-    *("checkpoint_missing", "checkpoint_added", "tree_altered", "event_malformed"),
-    *("row_altered", "row_missing", "row_added", "published_altered", "published_missing", "published_added"),
-    *("anchor_missing", "anchor_invalid", "anchor_expired", "schema_altered", "guard_missing", "check_failed"),
-    "unreadable",
-)
-"""Kinds, those first whose problems weigh most and explain others."""
-
 
 def line_of(problem: Problem) -> str:
     """One problem: kind, where, what."""
@@ -45,7 +35,7 @@ def _where(problem: Problem) -> str:
 def json_of(report: LogReport) -> dict[str, Any]:
     """The fields of *report* that are printed as JSON."""
     fields = asdict(report)
-    del fields["failed"], fields["unreached"]
+    del fields["failed"], fields["unreached"], fields["suspects"]
     return fields | {"causes": report.causes, "seconds": round(report.seconds, 3)}
 
 
@@ -53,7 +43,7 @@ def say_problems(problems: Sequence[Problem]) -> None:
     """Each of *problems* on a line: those that lead, and indented below each what follows from it."""
     following: dict[int, list[Problem]] = defaultdict(list)
     leading = []
-    for problem in sorted(problems, key=_rank):
+    for problem in sorted(problems, key=lambda problem: problem.rank):
         if problem.because is None:
             leading.append(problem)
         else:
@@ -71,10 +61,6 @@ def say_problems(problems: Sequence[Problem]) -> None:
     for followers in following.values():  # what they follow from is beyond those that are held
         for problem in followers:
             say(line_of(problem))
-
-
-def _rank(problem: Problem) -> int:
-    return _ORDER.index(problem.kind) if problem.kind in _ORDER else len(_ORDER)
 
 
 def say_report(report: LogReport) -> None:

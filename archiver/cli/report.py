@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from archiver.cli.context import Cli, pass_cli
+from archiver.cli.ledger_verify_text import line_of
 from archiver.cli.log_head import sign_head
 from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.output import counted, human_size, note, warn
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from archiver.settings import Settings
     from archiver.wiring import App
     from archiver.wiring_report import Reporting, Request
+
+_TOLD: Final = 10
+"""Disagreements between ledger and log that are said on stderr."""
 
 _EPILOG: Final = """\b
 Examples:
@@ -157,7 +161,7 @@ def reporting_of(app: App, cli: Cli, asked: Request, now: datetime, at: int | No
     Where none can be signed now, and the newest does not cover what there is, it is a report of all events.
     """
     from archiver.wiring_log import trust_of
-    from archiver.wiring_report import Reporting
+    from archiver.wiring_report import Reporting, hold
     from archiver.work.log_state import log_state
 
     trust = trust_of(app.settings.custody, cli.environ)
@@ -181,7 +185,16 @@ def reporting_of(app: App, cli: Cli, asked: Request, now: datetime, at: int | No
         warn(f"the log's key could not be compared with the configured one: {log.trust.unasked}")
     if log.head_trouble:
         warn(f"the newest checkpoint is NOT verified: {log.head_trouble}")
-    return Reporting(app, log, asked, now, size if at is None else at)
+    before = size if at is None else at
+    held, doubted = hold(app, log, before)
+    said = "the ledger does NOT pass its verification" if held.failed else "the ledger could not be verified whole"
+    for problem in held.problems[:_TOLD]:
+        warn(f"{said}: {line_of(problem)}")
+    if held.count > _TOLD:
+        warn(f"and {held.count - _TOLD:,} more: run archiver ledger verify")
+    for why in held.notes:
+        warn(why)
+    return Reporting(app, replace(log, held=held), asked, now, before, doubted)
 
 
 def _wrote(target: Path | None, summary: Summary, cli: Cli) -> None:

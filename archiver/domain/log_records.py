@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,17 @@ class UnreadHead:
     why: str
 
 
+_ORDER: Final = (
+    *("head_contradicted", "head_ahead", "ledger_behind", "key_replaced", "key_unvouched"),
+    *("event_altered", "event_missing", "event_added", "checkpoint_inconsistent", "checkpoint_altered"),
+    *("checkpoint_missing", "checkpoint_added", "tree_altered", "event_malformed"),
+    *("row_altered", "row_missing", "row_added", "published_altered", "published_missing", "published_added"),
+    *("anchor_missing", "anchor_invalid", "anchor_expired", "schema_altered", "guard_missing", "check_failed"),
+    "unreadable",
+)
+"""Kinds, those first whose problems weigh most and explain others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One disagreement, exactly located. ``kind``: a word for programs (docs/threat-model.md lists them).
@@ -73,6 +85,11 @@ class Problem:
     seq: int | None = None
     table: str | None = None
     because: int | None = None
+
+    @property
+    def rank(self) -> int:
+        """The smaller, the more it weighs."""
+        return _ORDER.index(self.kind) if self.kind in _ORDER else len(_ORDER)
 
 
 class KeyStanding(StrEnum):
@@ -128,6 +145,20 @@ class LastVerified:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerHeld:
+    """The whole ledger held against its tree, its signed heads and the published log, for one report.
+
+    ``problems``: the first of ``count``, those that follow from no other before the rest. ``failed``: one of them is
+    about integrity. ``notes``: what was not checked, and why.
+    """
+
+    problems: tuple[Problem, ...]
+    count: int
+    failed: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LogState:
     """The log as it stands. ``trust``: the configuration's keys; ``claimed``: what the ledger calls its keys, oldest
     first; ``size``: events; ``root``: of all of them.
@@ -138,6 +169,7 @@ class LogState:
     ``head_compared``: False where only the configuration's own key, which was not to be had, could have verified it.
     ``head_root``: 64 hex, None without a head that can be read. ``verified``: None where it is on record that the
     ledger never was. ``forked``: how ledger and published log contradict each other, "" where nobody noticed.
+    ``held``: what came of holding all of the ledger against its log, None where that was not done.
     """
 
     trust: LogTrust
@@ -151,6 +183,7 @@ class LogState:
     head_root: str | None = None
     verified: LastVerified | None = None
     forked: str = ""
+    held: LedgerHeld | None = None
 
     @property
     def kept_as(self) -> str | None:
@@ -176,5 +209,10 @@ class LogState:
 
     @property
     def is_contradicted(self) -> bool:
-        """True where a key or the head is not what the configuration says the log's are."""
-        return bool(self.forked or self.strangers or (self.head_trouble and self.head_compared))
+        """True where key or head is not what the configuration says the log's is, or the ledger is not the log's."""
+        return bool(
+            self.forked
+            or self.strangers
+            or (self.head_trouble and self.head_compared)
+            or (self.held is not None and self.held.failed)
+        )

@@ -23,7 +23,8 @@ class PackageHead:
 class PackageAbout:
     """What stands on a package. ``moment``: every time in it. ``id``: 32 hex; ``selection``: how items were chosen.
 
-    ``case``, ``exhibit``, ``purpose``, ``requester``: the requester's words, "" where not given.
+    ``case``, ``exhibit``, ``purpose``, ``requester``: the requester's words, "" where not given. ``doubts``: why
+    the ledger does not pass its verification, ``unlooked``: what of it could not be looked at; each a line of words.
     """
 
     moment: datetime
@@ -34,6 +35,8 @@ class PackageAbout:
     exhibit: str = ""
     purpose: str = ""
     requester: str = ""
+    doubts: tuple[str, ...] = ()
+    unlooked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

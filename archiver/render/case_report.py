@@ -23,6 +23,7 @@ from archiver.domain.keys import PublicKey
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import CheckResult
+from archiver.render.held import held_lines
 from archiver.render.json_report import json_text
 from archiver.render.words.en import WORDS
 from archiver.version import NAME
@@ -387,4 +388,5 @@ def _asked(heading: Heading) -> list[str]:
         lines.append(
             f"log {log.origin}, {log.size} events, {head}" + (f"; {log.head_trouble}" if log.head_trouble else "")
         )
+        lines += [f"{words}: {text}" for words, text in held_lines(log)]
     return lines

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from archiver.domain.dossier import Heading, Summary
+from archiver.domain.log_records import LogState
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Verdict
 from archiver.render.words.en import WORDS
@@ -140,12 +141,22 @@ def _process(heading: Heading, summary: Summary) -> tuple[str, ...]:
 def _log_words(heading: Heading) -> str:
     log = heading.log
     if log is None or log.head is None:
-        return "The steps are entries of a ledger."
+        return f"The steps are entries of a ledger.{_contradicted(log) if log else ''}"
     verified = "" if not log.head_trouble else " (WHICH WAS NOT VERIFIED when the report was made)"
     at = f", begun {format_time(log.head_at)}" if log.head_at else ""
     return (
         f"Each step is a leaf of a Merkle tree (RFC 6962) whose head of {log.head.size} entries{at}{verified} "
-        "is signed and reproduced in the report."
+        f"is signed and reproduced in the report.{_contradicted(log)}"
+    )
+
+
+def _contradicted(log: LogState) -> str:
+    if log.held is None or not log.held.failed:
+        return ""
+    problems = WORDS.count("problems", log.held.count)
+    return (
+        f" WHEN THE REPORT WAS MADE, THE LEDGER DID NOT PASS ITS VERIFICATION ({problems}): nothing of it can be "
+        "certified before that is explained."
     )
 
 

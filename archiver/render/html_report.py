@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from archiver.domain.dossier import Heading, ItemDossier, Summary, judged_runs
 from archiver.domain.facts import Label
+from archiver.domain.outcome import WORST_FIRST, outcome
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Verdict
@@ -78,8 +79,8 @@ class HtmlReport:
             heading=heading,
             summary=summary,
             tool=NAME,
-            outcome=self._outcome(summary),
-            counts=[(verdict, summary.by_verdict[verdict]) for verdict in _JUDGED],
+            outcome=self._outcome(heading, summary),
+            counts=[(verdict, summary.by_verdict[verdict]) for verdict in WORST_FIRST],
             lines=[*summary.others, *summary.verified],
             coverage=coverage(summary.days, self._words),
         )
@@ -113,15 +114,18 @@ class HtmlReport:
             within=certification.WITHIN,
         )
 
-    def _outcome(self, summary: Summary) -> tuple[Verdict, str]:
+    def _outcome(self, heading: Heading, summary: Summary) -> tuple[Verdict, str]:
         """The verdict that the page's banner has the colour of, and its words."""
         words, items = self._words, self._words.count("items", summary.items)
-        for verdict in _JUDGED[:2]:
-            if count := summary.by_verdict[verdict]:
-                return verdict, words.text(f"result.{verdict}", n=count, items=items)
+        worst = outcome(heading, summary)
         if not summary.items:
-            return Verdict.INDETERMINATE, words.text("result.empty")
-        return Verdict.VERIFIED, words.text("result.verified", items=items)
+            return worst, words.text("result.empty")
+        count = summary.by_verdict[worst]
+        if worst is Verdict.VERIFIED:
+            return worst, words.text("result.verified", items=items)
+        if not count:
+            return worst, words.text("result.contradicted")
+        return worst, words.text(f"result.{worst}", n=count, items=items)
 
     def _moment(self, moment: datetime | None) -> str:
         """A time inside of a sentence."""
@@ -134,10 +138,6 @@ class HtmlReport:
             amount, unit = amount / 1024, unit + 1
         exact = self._words.count("bytes", size)
         return exact if unit == 0 else f"{amount:.1f} {_UNITS[unit]} ({exact})"
-
-
-_JUDGED: Final = (Verdict.FAILED, Verdict.INDETERMINATE, Verdict.VERIFIED)
-"""What is wrong comes first."""
 
 
 def _shown(value: object) -> object:

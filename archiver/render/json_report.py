@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from archiver.domain.dossier import Heading, ItemDossier, OverviewLine, Summary
-from archiver.domain.log_records import LastVerified, LogState, StoredCheckpoint
+from archiver.domain.log_records import LastVerified, LedgerHeld, LogState, StoredCheckpoint
+from archiver.domain.outcome import outcome
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Verdict
 from archiver.render.certification import WITHIN, WITHOUT, certification
@@ -48,6 +49,7 @@ class JsonReport:
             "ledger": heading.ledger_url,
             "archive": heading.archive_url,
             "log": _log(heading.log) if heading.log else None,
+            "outcome": outcome(heading, summary).value,
             "summary": _summary(summary),
             "certification": _certification(heading, summary),
             "verified_means": WORDS.verified_means,
@@ -119,9 +121,21 @@ def _log(log: LogState) -> dict[str, Any]:
         "ledger_keys": [{"key": one.key, "standing": one.standing.value} for one in log.claimed],
         "size": log.size,
         "root": log.root,
+        "held": _held(log.held) if log.held else None,
         "last_verified": _verified(log.verified) if log.verified else None,
         "checkpoint": _head(log, head) if head else None,
         "check_later": f"{_CHECK_LATER} {log.kept_as}" if log.kept_as else None,
+    }
+
+
+def _held(held: LedgerHeld) -> dict[str, Any]:
+    return {
+        "failed": held.failed,
+        "problems": held.count,
+        "first_problems": [
+            {"kind": one.kind, "detail": one.detail, "event": one.seq, "where": one.table} for one in held.problems
+        ],
+        "not_checked": list(held.notes),
     }
 
 

@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Final
 
 from archiver.domain.dossier import ItemDossier
+from archiver.domain.log_records import LogState
 from archiver.domain.package import PackageAbout, Packaged, PackageHead
 from archiver.domain.verdict import Verdict
 from archiver.render.json_item import item_json
@@ -27,6 +28,10 @@ def guide(about: PackageAbout, made: Packaged, head: PackageHead | None) -> byte
     lines = [f"{line}\n" for line in lines if line]
     failed = made.by_verdict.get(Verdict.FAILED, 0)
     unknown = made.by_verdict.get(Verdict.INDETERMINATE, 0)
+    if about.doubts:
+        lines.append("## FAILED: the ledger of the archive does not pass its verification")
+        lines += [f"- {_plain(why)}" for why in about.doubts]
+    lines += [f"## Not all of the ledger could be looked at: {_plain(why)}" for why in about.unlooked]
     if made.differing:
         lines.append("## FAILED: files here are not what was acquired")
         lines += [
@@ -45,6 +50,18 @@ def guide(about: PackageAbout, made: Packaged, head: PackageHead | None) -> byte
         lines.append("`no-proof.txt` in each says why. What AWS signed can be checked all the same.")
     loud = "".join(f"{line}\n" for line in lines)
     return _file("VERIFY.md").format(loud=f"{loud}\n" if loud else "").encode("utf-8")
+
+
+def doubts_of(log: LogState) -> tuple[str, ...]:
+    """Why the ledger does not pass its verification, a line each; () where it does."""
+    told = [f"ledger and published log contradict each other: {log.forked}"] if log.forked else []
+    told += [f"the ledger names a key of the log that is not the configured key: {key}" for key in log.strangers]
+    if log.head_trouble and log.head_compared:
+        told.append(f"the newest checkpoint is not verified: {log.head_trouble}")
+    if log.held is not None and log.held.failed:
+        told += [f"{one.kind}: {one.detail}" for one in log.held.problems]
+        told += [f"{log.held.count} problems in all"] if log.held.count > len(log.held.problems) else []
+    return tuple(told)
 
 
 def item_bytes(item: ItemDossier) -> bytes:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from archiver.domain.dossier import Heading, OverviewLine, Summary
+from archiver.domain.facts import Absent
 from archiver.domain.log_records import LogState
+from archiver.domain.outcome import WORST_FIRST, outcome
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Verdict
@@ -28,9 +30,6 @@ from archiver.render.pdf_blocks import (
 from archiver.render.words.pages import PAGES
 from archiver.render.words.vocabulary import Words
 from archiver.version import NAME
-
-_JUDGED: Final = (Verdict.FAILED, Verdict.INDETERMINATE, Verdict.VERIFIED)
-"""What is wrong comes first."""
 
 _WHERE_CHARS: Final = 120
 _LINES: Final = 25
@@ -64,7 +63,7 @@ def front_blocks(
     ]
     for what, text in words.not_covered:
         made.append(points([(what, text)]))
-    made += _log(heading_.log, words)
+    made += _log(heading_, words)
     return made
 
 
@@ -101,18 +100,19 @@ def _banner(heading_: Heading, summary: Summary, words: Words) -> Iterator[Block
         told.append(words.text("result.disagreeing", n=f"{summary.disagreeing:,}"))
     if summary.imported_key:
         told.append(words.text("result.imported", items=words.count("items", summary.imported_key)))
-    contradicted = heading_.log is not None and heading_.log.is_contradicted
-    if contradicted:
+    worst = outcome(heading_, summary)
+    if heading_.log is not None and heading_.log.is_contradicted:
+        told[:0] = [words.text("result.contradicted")] if not failed else []
         told.append(words.text("result.log"))
-    tone = Verdict.FAILED if failed or contradicted else Verdict.INDETERMINATE if told else Verdict.VERIFIED
-    if not failed and not unknown and summary.items:
+    elif worst is Verdict.VERIFIED:
         told.insert(0, words.text("result.verified", items=items))
+    tone = Verdict.INDETERMINATE if worst is Verdict.VERIFIED and len(told) > 1 else worst
     yield banner(told, tone.value)
 
 
 def _title(heading_: Heading, words: Words) -> Iterator[tuple[str, str, str]]:
     actor = heading_.actor
-    unstated = ("–", ABSENT)
+    unstated = (words.absences[Absent.NOT_GIVEN], ABSENT)
     yield words.text("report_id"), heading_.id or "–", DATA
     for name in ("case", "exhibit", "purpose", "requester"):
         stated = str(getattr(heading_, name))
@@ -154,7 +154,7 @@ def _figures(summary: Summary, words: Words) -> Iterator[Block]:
                 "text": words.verdicts[verdict],
                 "tone": verdict.value if summary.by_verdict[verdict] else "",
             }
-            for verdict in _JUDGED
+            for verdict in WORST_FIRST
         ],
     }
     figures = words.text(
@@ -201,7 +201,8 @@ def _verified_line(line: OverviewLine) -> str:
     return f"{line.id}  {where}{findings}"
 
 
-def _log(log: LogState | None, words: Words) -> Iterator[Block]:
+def _log(heading_: Heading, words: Words) -> Iterator[Block]:
+    log = heading_.log
     yield heading(2, words.text("log"))
     if log is None:
         yield para(words.text("log.none"), Verdict.INDETERMINATE.value)
@@ -209,6 +210,13 @@ def _log(log: LogState | None, words: Words) -> Iterator[Block]:
     yield para(words.text("log.intro"))
     if log.forked:
         yield para(words.text("log.forked", why=log.forked), Verdict.FAILED.value)
+    held = log.held
+    if held is not None and held.count:
+        tone = Verdict.FAILED if held.failed else Verdict.INDETERMINATE
+        yield para(words.text("log.held.problems", problems=words.count("problems", held.count)), tone.value)
+        yield points([(one.kind, one.detail) for one in held.problems])
+    for why in held.notes if held is not None else ():
+        yield para(words.text("log.held.note", why=why), Verdict.INDETERMINATE.value)
     for key in log.strangers:
         yield para(words.text("log.stranger", key=key), Verdict.FAILED.value)
     if log.trust.unasked:
@@ -216,18 +224,27 @@ def _log(log: LogState | None, words: Words) -> Iterator[Block]:
     if log.head_trouble:
         tone = Verdict.FAILED if log.head_compared else Verdict.INDETERMINATE
         yield para(words.text("log.trouble", why=log.head_trouble), tone.value)
-    yield rows(_log_rows(log, words))
+    yield rows(_log_rows(heading_, log, words))
     if log.head is not None:
         yield group(heading(4, words.text("log.checkpoint")), code(log.head.note))
 
 
-def _log_rows(log: LogState, words: Words) -> Iterator[tuple[str, str, str]]:
+def _held(heading_: Heading, log: LogState, words: Words) -> str:
+    if log.held is None:
+        return words.text("log.held.not")
+    if log.held.count:
+        return words.count("problems", log.held.count)
+    return words.text("log.held.good", size=f"{heading_.before or log.size:,}")
+
+
+def _log_rows(heading_: Heading, log: LogState, words: Words) -> Iterator[tuple[str, str, str]]:
     for key in log.trust.keys:
         yield words.text("log.key"), key, DATA
     for one in log.claimed[:20]:
         yield words.text("log.claimed"), f"{one.key} ({words.keys[one.standing]})", DATA
     yield words.text("log.events"), f"{log.size:,}", PLAIN
     yield words.text("log.root"), *((log.root, DATA) if log.root else (words.text("log.root_unreadable"), ABSENT))
+    yield words.text("log.held"), _held(heading_, log, words), PLAIN
     if log.head is None:
         yield words.text("log.checkpoint"), words.text("log.no_head"), ABSENT
         return

@@ -21,6 +21,7 @@ from archiver.domain.evidence import FileRole
 from archiver.domain.facts import Fact, Label
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
+from archiver.render.held import held_lines
 from archiver.render.words.en import WORDS
 from archiver.version import NAME
 
@@ -76,6 +77,7 @@ class PremisReport:
             **({"checkpoint trouble": heading.log.head_trouble} if heading.log else {}),
         }
         properties = [_property(name, value) for name, value in asked.items() if value]
+        properties += [_property(*line) for line in held_lines(heading.log)] if heading.log else []
         yield _object("intellectualEntity", _of_object("report", heading.id or "-") + "".join(properties))
         report = _Event(heading.generated_at, "report", f"report {heading.id}".rstrip())
         self._tell(report.xml(self._agent_of(heading.actor), [("report", heading.id or "-")]))

@@ -26,6 +26,7 @@ from archiver.work.acquired import believed
 from archiver.work.dossier_archive import ArchiveReader
 from archiver.work.dossier_events import Seen, acquired_unseen, not_in_tree, told_altered, unknown_evidence
 from archiver.work.dossier_facts import acquisition_facts, file_facts, is_s3, query_facts, source_facts
+from archiver.work.doubted import Doubted
 from archiver.work.history import History, history_of
 from archiver.work.keys import key_folder
 from archiver.work.mentions import Mentions
@@ -53,6 +54,7 @@ class Dossiers:
     """Makes dossiers. ``archive``: the archive's folder, for the commands that a reader may run.
 
     ``now``: what is overdue is overdue then. ``before``: only events with a smaller number count, None: all.
+    ``doubted``: what the ledger hides or alters, None where it was not held against its log.
     """
 
     ledger: Ledger
@@ -61,6 +63,7 @@ class Dossiers:
     now: datetime
     before: int | None = None
     prove: Prove = no_proof
+    doubted: Doubted | None = None
     _keys: dict[tuple[str, str], tuple[Sequence[HeldKey], Sequence[str]]] = field(default_factory=dict)
     _mentions: Mentions | None = None
 
@@ -96,7 +99,8 @@ class Dossiers:
             yield from [self._item(item, None, (why,)) for item, why in unread]
             unread.clear()
         if selection.ids is None:
-            unseen = acquired_unseen(self.ledger.log, self.before, selection, seen)
+            hidden = self.doubted.acquisitions() if self.doubted else ()
+            unseen = acquired_unseen(self.ledger.log, self.before, selection, seen, hidden)
             while told := list(islice(unseen, _BATCH)):
                 yield from self._unseen(told)
 
@@ -136,7 +140,9 @@ class Dossiers:
         if told and not events:
             return None
         history = history_of(events)
-        disagreements = [*disagreements, *troubles, *self._altered(events), *map(_UNREAD.format, history.unread)]
+        hidden = self.doubted.against(evidence_id) if self.doubted else []
+        disagreements = [*disagreements, *troubles, *hidden, *self._altered(events)]
+        disagreements += map(_UNREAD.format, history.unread)
         if disagreements and record is not None:
             record = believed(self.ledger, record)
         acquired = history.acquired
@@ -144,8 +150,8 @@ class Dossiers:
         copies, untrue = self._copies(evidence, history.judged)
         keys = tuple(copies)
         mentions, changed = self._mentioned(evidence_id)
-        proof = self.prove(evidence_id)
-        disagreements += [*untrue, *changed, *([proof.trouble] if proof.is_altered else [])]
+        proof = self._proof(evidence_id, hidden)
+        disagreements += [*untrue, *changed, *([proof.trouble] if proof.is_altered and not hidden else [])]
         folder = key_folder(keys[0].key) if keys else None
         files = [self._with_facts(evidence, file, history, keys) for file in _files(evidence, history)]
         archive = ArchiveReader(self.store, evidence, files, history, signed_label(keys))
@@ -180,9 +186,16 @@ class Dossiers:
             told.extend(self.ledger.evidence.events(evidence_id))
         except RowUnreadableError as error:
             troubles.append(str(error))
-        if acquisition is not None and all(event.seq != acquisition.seq for event in told):
-            told = sorted([acquisition, *told], key=lambda event: event.seq)
-        return told, troubles
+        by_log = [*self.doubted.of(evidence_id)] if self.doubted else []
+        by_seq = {event.seq: event for event in (*([acquisition] if acquisition else []), *told, *by_log)}
+        return [by_seq[seq] for seq in sorted(by_seq)], troubles
+
+    def _proof(self, evidence_id: str, hidden: Sequence[str]) -> Proof:
+        """None of what rows say where they leave out what the log says: it would hold, and mislead."""
+        if not hidden:
+            return self.prove(evidence_id)
+        why = f"the ledger is not what its log says: {hidden[0]}"
+        return Proof(None, self.before, why, is_altered=True)
 
     def _altered(self, events: Sequence[CustodyEvent]) -> list[str]:
         """What the log's tree says against *events*; a proof is for others, and not every item gets one."""
@@ -214,8 +227,6 @@ class Dossiers:
         named = (evidence.fingerprint, used)
         if named not in self._keys:  # few keys stand for many items; a sign file's claim decides, so not without end
             if len(self._keys) >= _MOST_KEYS:
-                self._keys.clear()
-            if len(self._keys) >= 1000:
                 self._keys.clear()
             self._keys[named] = self._held(*named)
         return self._keys[named]

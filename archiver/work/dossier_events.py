@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 
 from archiver.domain.custody import EvidenceAcquired
 from archiver.domain.custody_reading import entry_of
@@ -87,12 +88,16 @@ class Seen:
         return True
 
 
-def acquired_unseen(log: CustodyLog, before: int | None, selection: Selection, seen: Seen) -> Iterator[CustodyEvent]:
+def acquired_unseen(
+    log: CustodyLog, before: int | None, selection: Selection, seen: Seen, hidden: Iterable[CustodyEvent] = ()
+) -> Iterator[CustodyEvent]:
     """The acquisitions below *before* of items that were not *seen*, and that *selection* means by what they say.
 
-    One that cannot be read to its end may be meant, and is. Raises LedgerError.
+    *hidden*: those that rows do not tell of. One that cannot be read to its end may be meant, and is. Raises
+    LedgerError.
     """
-    for seq, text in bodies_of(log, EvidenceAcquired.kind, before):
+    told = ((event.seq, event.body) for event in hidden)
+    for seq, text in chain(told, bodies_of(log, EvidenceAcquired.kind, before)):
         try:
             body = json.loads(text)
             item, at = body["evidence"]["id"], parse_time(body["at"])

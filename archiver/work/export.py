@@ -83,6 +83,8 @@ class Export:
                 raise UsageError("no evidence is archived that meets this; no package was made")
             for name, data in head_files(head) if head else ():
                 bag.add_bytes(f"log/{name}", data)
+            if about.doubts or about.unlooked:
+                bag.add_bytes("held.txt", _held(about))
             for extra in extras:
                 for name, size, chunks in extra.files():
                     bag.add(f"report/{name}", size, chunks)
@@ -334,6 +336,12 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, indent=1, sort_keys=True).encode("ascii") + b"\n"
 
 
+def _held(about: PackageAbout) -> bytes:
+    """What verify.sh goes by where the ledger does not pass its verification."""
+    lines = [*(f"FAILED {why}" for why in about.doubts), *(f"NOT CHECKED {why}" for why in about.unlooked)]
+    return "".join(f"{printable(line, 1000)}\n" for line in lines).encode("utf-8")
+
+
 def _info(about: PackageAbout, made: Packaged, head: PackageHead | None) -> list[tuple[str, str]]:
     """The lines of bag-info.txt (RFC 8493, section 2.2.2), and some of our own below them."""
     counts = {f"Evidence-{verdict.value.capitalize()}": str(n) for verdict, n in sorted(made.by_verdict.items())}
@@ -352,5 +360,6 @@ def _info(about: PackageAbout, made: Packaged, head: PackageHead | None) -> list
         ("Evidence-Files-That-Differ", str(made.differs) if made.differs else ""),
         ("Evidence-Files-Unread", str(made.unread) if made.unread else ""),
         ("Evidence-Without-Log-Proof", str(made.unproved) if made.unproved else ""),
+        ("Ledger-Contradicts-Its-Log", "yes" if about.doubts else ""),
         ("Log-Head-Size", str(head.size) if head else ""),
     ]

@@ -96,6 +96,7 @@ class LogVerifier:
             failed=findings.failed,
             unreached=findings.unreached,
             notes=tuple(findings.notes),
+            suspects=causes.leaves_of,
             seconds=time.monotonic() - began,
             **counts,
         )

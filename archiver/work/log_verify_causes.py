@@ -25,13 +25,21 @@ _NAMED: Final = re.compile(r"'([^']{1,300})'|\b([0-9a-f]{32})\b", re.ASCII)
 
 _SOURCES: Final = "sources"
 
+_HELD_BYTES: Final = 64 * 1024**2
+"""Bytes of leaves that are kept for whoever asks what the events said that something is wrong with."""
+
 
 class Causes:
-    """Takes note of what the events were about that *findings* tells of, while the tree is walked."""
+    """Takes note of what the events were about that *findings* tells of, while the tree is walked.
+
+    ``leaves_of``: what each of these events said, by its number; None where nobody has it any more.
+    """
 
     def __init__(self, findings: Findings) -> None:
+        self.leaves_of: dict[int, bytes | None] = {}
         self._findings = findings
         self._noted = 0
+        self._held = 0
         self._about: dict[str, int] = {}
 
     def leaves(self, first: int, leaves: Sequence[bytes | None]) -> None:
@@ -40,8 +48,13 @@ class Causes:
         self._noted += len(suspects)
         for seq in suspects:
             leaf = leaves[seq - first] if 0 <= seq - first < len(leaves) else None
+            self._hold(seq, leaf)
             for name in _names(leaf) if leaf is not None else ():
                 self._about.setdefault(name, seq)
+
+    def _hold(self, seq: int, leaf: bytes | None) -> None:
+        self._held += len(leaf or b"")
+        self.leaves_of[seq] = leaf if self._held <= _HELD_BYTES else None
 
     def marked(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         """*problems* in their order, each that follows from another one with the event that it follows from."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,6 +45,8 @@ class LogReport:
     ``problems``: the first :data:`KEPT` of ``problem_count``. ``failed``: one of them is about integrity, not only
     unreadable. ``notes``: what was not checked, and why. ``unreached``: some of that could have been. ``heads_held``:
     those that a reader kept and gave. ``signer_checked``: False where no key was to be had that the log's must be.
+    ``suspects``: numbers of events whose bodies are gone, altered or nobody's (at most :data:`KEPT`), and what each
+    said; None where nobody has it.
     """
 
     size: int
@@ -63,6 +65,7 @@ class LogReport:
     seconds: float
     heads_held: tuple[HeldHead, ...] = ()
     signer_checked: bool = True
+    suspects: Mapping[int, bytes | None] = field(default_factory=dict)
 
     @property
     def causes(self) -> int:

@@ -242,10 +242,12 @@ def test_an_item_whose_rows_were_altered_is_exported_as_failed(own_place: Place,
             ledger.execute(f'DROP TRIGGER "{name}"')
         ledger.execute("UPDATE evidence SET account = '999999999999' WHERE id = ?", (item["id"],))
     out = tmp_path / "package"
-    own_place.run("export", item["id"], "--out", str(out))
+    own_place.run("export", item["id"], "--out", str(out), status=1)
     done = check(out)
     assert done.status == 1
     assert done.names("the archive's own verdict is FAILED: ledger_altered")
+    assert done.names("the archive's ledger did NOT pass its verification: row_altered: evidence ")
+    assert "does not pass its verification" in (out / "VERIFY.md").read_text()
 
 
 def test_a_ledger_that_contradicts_its_log_fails_the_item(own_place: Place, tmp_path: Path) -> None:

@@ -122,7 +122,9 @@ def test_a_fork_ends_every_command_that_records_with_1(home: Home, key: SigningK
     ran = home.run("sync", "--json", status=1)
     assert ran.json["archived"] == 1
     ran = home.run("report", "--all", "--out", home.root / "report.html", status=1)
-    assert "All verified: 1 item" in (home.root / "report.html").read_text()
+    page = (home.root / "report.html").read_text()
+    assert "FAILED: the ledger that this report is made of does NOT pass its verification" in page
+    assert "All verified" not in page
     assert "not all of them are proved" in ran.stderr
     assert home.run("ledger", "checkpoint").status == 1
     assert home.alerts().count("the ledger and its published log contradict each other") == 1

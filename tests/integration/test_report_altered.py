@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -94,8 +95,11 @@ def test_events_altered_together_with_their_rows_are_told(place: Place, chosen: 
         forge(ledger, item)
     told = report(place, *(item if one == "ID" else one for one in chosen), status=1)
     shown = by_id(told)[item]
-    assert (shown["verdict"], shown["reasons"]) == ("failed", ["ledger_altered"])
-    assert "is NOT what was recorded" in shown["ledger_disagreements"][0]
+    assert (shown["verdict"], shown["reasons"]) == ("failed", ["hash_mismatch", "ledger_altered"])
+    assert any("is told from the log" in one for one in shown["ledger_disagreements"])
+    assert [one["verdict"] for one in shown["verifications"]] == ["failed"], "as it was signed, not as the rows say"
+    assert told["outcome"] == "failed"
+    assert told["log"]["held"]["first_problems"][0]["kind"] == "event_altered"
     assert told["summary"]["ledger_disagrees"] == 1
 
 
@@ -114,8 +118,9 @@ def test_whoever_alters_the_leaf_too_gets_no_proof_and_is_told(place: Place) -> 
             ledger.execute("UPDATE merkle_nodes SET hashes = ? WHERE seq = ?", (leaf + hashes[len(leaf) :], seq))
     told = report(place, item, status=1)
     shown = by_id(told)[item]
-    assert (shown["verdict"], shown["reasons"]) == ("failed", ["ledger_altered"])
-    assert any("nothing was proved" in one for one in shown["ledger_disagreements"])
+    assert (shown["verdict"], shown["reasons"]) == ("failed", ["hash_mismatch", "ledger_altered"])
+    assert shown["proof"]["file"] is None
+    assert "is not in the ledger as it was recorded" in shown["proof"]["trouble"]
 
 
 @pytest.mark.parametrize("tables", [("evidence_state",), ("evidence_state", "files", "verifications", "evidence")])
@@ -138,7 +143,8 @@ def test_deleting_rows_hides_no_failed_item(place: Place, tables: tuple[str, ...
         assert f"there is no row {item}" in shown["ledger_disagreements"][0]
         assert [one["sha256"] for one in shown["files"]] == [one["sha256"] for one in by_id(true)[item]["files"]]
     assert set(by_id(report(place, "--all", status=1))) == set(by_id(true))
-    other = report(place, "--all", "--account", "444455556666")
+    other = report(place, "--all", "--account", "444455556666", status=1)
+    assert (other["outcome"], other["summary"]["failed"]) == ("failed", 0), "its ledger is not to be trusted"
     assert set(by_id(other)) == {place.item("keyless")["id"]}, "a condition that it does not meet leaves it out"
 
 
@@ -213,3 +219,98 @@ def test_a_header_that_is_not_the_one_that_was_read_is_told(place: Place) -> Non
     shown = by_id(report(place, item, status=1))[item]
     assert (shown["verdict"], shown["reasons"]) == ("failed", ["archive_altered"])
     assert "the first line of " in shown["ledger_disagreements"][0]
+
+
+# ------------------------------------------------------- what rows hide, and the published log still tells
+
+
+def fail_once(place: Place, item: str) -> int:
+    """Has an audit of *item* fail, though its file is whole again after it; the number of the event that says so."""
+    file = place.folder / "archive" / by_id(report(place, item))[item]["files"][1]["path"]
+    kept = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(kept + b"\n")
+    place.run("audit", "--id", item, status=1)
+    file.write_bytes(kept)
+    place.run("ledger", "checkpoint")
+    with closing(sqlite3.connect(place.folder / "ledger.db")) as ledger:
+        (seq,) = ledger.execute("SELECT max(seq) FROM custody_events WHERE kind = 'evidence_verified'").fetchone()
+    return int(seq)
+
+
+def unsay(place: Place, kept: Path, item: str, seq: int) -> Iterator[sqlite3.Connection]:
+    """The rows as they were before the event *seq*; whoever takes the connection does away with the event itself."""
+    with closing(sqlite3.connect(kept / "ledger.db")) as before:
+        state = before.execute("SELECT * FROM evidence_state WHERE evidence_id = ?", (item,)).fetchone()
+    with closing(sqlite3.connect(place.folder / "ledger.db")) as ledger:
+        triggers = ledger.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            ledger.execute(f'DROP TRIGGER "{name}"')
+        yield ledger
+        ledger.execute("DELETE FROM verifications WHERE seq = ?", (seq,))
+        ledger.execute("DELETE FROM evidence_state WHERE evidence_id = ?", (item,))
+        ledger.execute(f"INSERT INTO evidence_state VALUES ({', '.join('?' * len(state))})", state)
+        for _, sql in triggers:
+            ledger.execute(sql)
+        ledger.commit()
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["UPDATE custody_events SET evidence_id = NULL WHERE seq = ?", "DELETE FROM custody_events WHERE seq = ?"],
+)
+def test_a_failed_audit_that_was_hidden_or_deleted_is_told_from_the_log(
+    place: Place, filled: tuple[Place, Path], tmp_path: Path, how: str
+) -> None:
+    item = place.item("good")["id"]
+    seq = fail_once(place, item)
+    for ledger in unsay(place, filled[1], item, seq):
+        ledger.execute(how, (seq,))
+    told = report(place, item, status=1)
+    shown = by_id(told)[item]
+    assert (told["outcome"], shown["verdict"]) == ("failed", "failed")
+    assert shown["reasons"] == ["hash_mismatch", "archive_altered", "ledger_altered"]
+    assert [one["verdict"] for one in shown["verifications"]] == ["verified", "failed"]
+    assert any(f"custody event {seq} (evidence_verified)" in one for one in shown["ledger_disagreements"])
+    assert by_id(report(place, "--all", status=1))[place.item("unlisted")["id"]]["verdict"] == "verified"
+    page = tmp_path / "r.html"
+    place.run("report", item, "--out", str(page), status=1)
+    assert "All verified" not in page.read_text()
+    place.run("export", item, "--out", str(tmp_path / "package"), status=1)
+    checked = subprocess.run([str(tmp_path / "package/verify.sh")], capture_output=True, text=True, check=False)
+    assert checked.returncode == 1
+    assert "the archive's ledger did NOT pass its verification: " in checked.stdout
+    assert "own verdict is FAILED: hash_mismatch archive_altered ledger_altered" in checked.stdout
+
+
+def test_an_event_of_which_nobody_has_what_it_said_speaks_against_every_item(
+    place: Place, filled: tuple[Place, Path]
+) -> None:
+    item = place.item("good")["id"]
+    seq = fail_once(place, item)
+    for ledger in unsay(place, filled[1], item, seq):
+        ledger.execute("DELETE FROM custody_events WHERE seq = ?", (seq,))
+    shutil.rmtree(place.folder / "archive/log/tile/entries")
+    told = report(place, "--all", status=1)
+    assert {one["verdict"] for one in told["evidence"]} == {"failed"}
+    assert all("may have been about this item" in one["ledger_disagreements"][-1] for one in told["evidence"])
+
+
+def test_an_item_of_which_every_row_and_event_was_deleted_is_in_the_report(place: Place) -> None:
+    item = place.item("tampered")["id"]
+    true = by_id(report(place, "--all"))[item]
+    with opened(place) as ledger:
+        for table in ("evidence_state", "files", "verifications", "custody_events"):
+            ledger.execute(f"DELETE FROM {table} WHERE evidence_id = ?", (item,))
+        ledger.execute("DELETE FROM evidence WHERE id = ?", (item,))
+    for chosen in (("--all",), ("--all", "--verdict", "failed"), ("--all", "--source", "prod")):
+        shown = by_id(report(place, *chosen, status=1))[item]
+        assert (shown["verdict"], shown["reasons"]) == ("failed", ["hash_mismatch", "ledger_altered"])
+        assert [one["sha256"] for one in shown["files"]] == [one["sha256"] for one in true["files"]]
+
+
+def test_a_ledger_that_is_whole_is_said_to_be(place: Place) -> None:
+    told = report(place, "--all")
+    assert told["log"]["held"] == {"failed": False, "problems": 0, "first_problems": [], "not_checked": []}
+    assert told["outcome"] == "failed", "by its items"
+    assert report(place, place.item("good")["id"])["outcome"] == "verified"

@@ -390,6 +390,17 @@ else
   [ -z "$log_key" ] || fail 'there is nothing to hold the key against that you gave'
 fi
 
+# what the archive itself found when it made the package
+if [ -f data/held.txt ]; then
+  while IFS= read -r line || [ -n "$line" ]; do
+    shown "${line#FAILED }"
+    case $line in
+      FAILED*) log_fails=$((log_fails + 1)); fail "the archive's ledger did NOT pass its verification: $s" ;;
+      *) unsure "the archive's ledger could not be verified whole: $s" ;;
+    esac
+  done < data/held.txt
+fi
+
 # ------------------------------------------------------------------------------------------ reading JSON, in the shell
 
 # json FILE HANDLER: reads FILE as JSON (RFC 8259) and calls HANDLER with $event and $at: key (a name was read), text
@@ -881,7 +892,7 @@ if [ $payload = yes ]; then
     path=${entry#*"  "}
     case $path in
       data/evidence/*/*) ;;
-      data/log/checkpoint | data/log/checkpoint.text | data/log/checkpoint.sig | data/log/vkey | data/log/log_key.pem) continue ;;
+      data/log/checkpoint | data/log/checkpoint.text | data/log/checkpoint.sig | data/log/vkey | data/log/log_key.pem | data/held.txt) continue ;;
       data/report/report.html | data/report/report.pdf | data/report/report.json | data/report/report.jsonld | data/report/report.xml) continue ;;
       *) fail "$path is no file of a package"; continue ;;
     esac

@@ -48,6 +48,7 @@ TEXTS: Final = {
     "result.verified": "All verified: {items}",
     "result.empty": "No item is in this report",
     "result.disagreeing": "The ledger disagrees with itself about {n} of them",
+    "result.contradicted": "FAILED: the ledger that this report is made of does NOT pass its verification",
     "result.log": "The log does NOT stand: the section “The log that holds this custody” says why",
     "result.imported": (
         "{items} signed with a key that CloudTrail is not on record to have listed: that CloudTrail signed is NOT "
@@ -167,6 +168,11 @@ TEXTS: Final = {
     ),
     "log.none": "This report was made without asking the log.",
     "log.forked": "Ledger and published log contradict each other: {why}",
+    "log.held": "Verified for this report",
+    "log.held.good": "all {size} events, tree, heads, the published log and every row of the ledger: no problem",
+    "log.held.not": "the ledger was not verified for this report",
+    "log.held.problems": "The ledger does NOT pass its verification: {problems}. archiver ledger verify tells all.",
+    "log.held.note": "Not all of it could be looked at: {why}",
     "log.stranger": "The ledger names a key of the log that is NOT the configured key: {key}",
     "log.unasked": "The log’s key could NOT be compared with the configured one, which was not to be had: {why}",
     "log.trouble": "The checkpoint below is NOT verified: {why}",

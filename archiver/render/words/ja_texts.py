@@ -48,6 +48,7 @@ TEXTS: Final = {
     "result.verified": "全件検証済み：{items}",
     "result.empty": "本報告書の対象となる証拠はない",
     "result.disagreeing": "うち {n} 件について、台帳の内容が相互に矛盾している",
+    "result.contradicted": "不合格：本報告書の基となる台帳が、検証に合格しない",
     "result.log": "ログの正当性が確認できない。理由は「保管の連鎖を記録するログ」の節に示す",
     "result.imported": (
         "{items}は、CloudTrail が提供したという記録のない鍵で署名されている。CloudTrail の署名とは証明されていない"
@@ -167,6 +168,11 @@ TEXTS: Final = {
     "その後に変更、削除または挿入されたかどうかを確認できる。",
     "log.none": "本報告書は、ログを照会せずに作成された。",
     "log.forked": "台帳と公開ログが互いに矛盾している：{why}",
+    "log.held": "本報告書のための検証",
+    "log.held.good": "{size} 件の全イベント、木、署名済みヘッド、公開ログ、および台帳の全行を照合した。問題はない",
+    "log.held.not": "本報告書のための台帳の検証は行っていない",
+    "log.held.problems": "台帳が検証に合格しない：{problems}。全件は archiver ledger verify が示す。",
+    "log.held.note": "一部は確認できなかった：{why}",
     "log.stranger": "台帳が、設定された鍵ではない鍵を本ログの鍵としている：{key}",
     "log.unasked": "設定された鍵を入手できず、本ログの鍵と照合できなかった：{why}",
     "log.trouble": "下記のチェックポイントは検証されていない：{why}",
