@@ -52,7 +52,7 @@ class Request:
 class Reporting:
     """One report or package on its way. ``log``: the log as of the report's head. ``before``: events that count.
 
-    ``doubted``: what :func:`hold` found of them.
+    ``doubted``: what :func:`hold` found of them; ``seen``: what :func:`survey` found in the archive.
     """
 
     app: App
@@ -61,6 +61,7 @@ class Reporting:
     now: datetime
     before: int
     doubted: Doubted | None = None
+    seen: SurveyResult | None = None
     proofs: int = PROVEN_ITEMS
     _proven: int = 0
 
@@ -103,6 +104,7 @@ class Reporting:
             before=self.before,
             prove=self._prove,
             doubted=self.doubted,
+            look=self.seen.look if self.seen else lambda _item: None,
         )
         app.progress.begin("report")
         for item in made.items(chosen):
@@ -143,10 +145,12 @@ def hold(app: App, log: LogState, before: int) -> tuple[LedgerHeld, Doubted]:
     return held, Doubted(found, app.ledger.log, app.published, before)
 
 
-def survey(app: App, chosen: Selection, most: int | None) -> SurveyResult:
-    """Reads what of *chosen* was never read to its end; at most so many bytes. Raises StoppedError, LedgerError."""
+def survey(
+    app: App, chosen: Selection, most: int | None, *, again: bool = True, recording: bool = True
+) -> SurveyResult:
+    """Reads the files of *chosen*, at most so many bytes; see ``Survey``. Raises StoppedError, LedgerError."""
     app.progress.begin("survey")
-    use_case = Survey(app.ledger, app.store, utc_now, app.progress, app.stop.is_set, most)
+    use_case = Survey(app.ledger, app.store, utc_now, app.progress, app.stop.is_set, most, again, recording)
     return use_case.run(record.evidence for record in app.ledger.evidence.select(chosen, unreadable=_passed_over))
 
 

@@ -113,7 +113,7 @@ def command(
             words = named(chosen.ids) if chosen.ids else conditions.words()
             asked = Request(words, case, exhibit, purpose, requester, language)
             if at is None:
-                survey_first(app, cli, chosen, "auto")
+                survey_first(app, cli, chosen, "auto", again=False)  # what is copied is hashed all the same
             reporting = reporting_of(app, cli, asked, given, at)
             if "SOURCE_DATE_EPOCH" not in cli.environ:
                 reporting.now = (reporting.log.head_at or given).replace(microsecond=0)
@@ -215,7 +215,7 @@ class _Report:
     """``PackageExtra``: a report on the same items."""
 
     def __init__(self, form: str, heading: Heading, folder: Path, should_stop: ShouldStop) -> None:
-        from archiver.domain.dossier import Summary
+        from archiver.domain.summary import Summary
 
         as_of = heading.log.head_at if heading.log else None
         self._draft: Draft = draft_of(form, heading.language, folder, as_of, should_stop)

@@ -26,16 +26,17 @@ from archiver.cli.report_formats import (
 )
 from archiver.cli.select import Conditions, condition_options
 from archiver.domain.text import printable
-from archiver.errors import EXIT_INTEGRITY, EXIT_OK, LogForkedError, StoppedError, UsageError
+from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, LogForkedError, StoppedError, UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from archiver.domain.dossier import Summary
     from archiver.domain.records import Selection
+    from archiver.domain.summary import Summary
     from archiver.settings import Settings
     from archiver.wiring import App
     from archiver.wiring_report import Reporting, Request
+    from archiver.work.survey import SurveyResult
 
 _TOLD: Final = 10
 """Disagreements between ledger and log that are said on stderr."""
@@ -50,10 +51,10 @@ Examples:
 
 ID is an evidence ID, a query ID, or the beginning of either that only one item has.
 
-Exit status: 0 the report is written, whatever the verdicts in it; 1 it is, and the ledger contradicts itself or its
-published log, or its key or newest checkpoint is not the configured key's (the report says so); 2 nothing was done
-(nothing selected, the file is there already); 4 the ledger or the disk could not go on; 130 interrupted, and nothing
-is left behind.
+Exit status: 0 the report is written, whatever the verdicts on record in it; 1 it is, and says that the ledger does
+not pass its verification, or that a file is not what was acquired, which no audit has told yet; 2 nothing was done
+(nothing selected, the file is there already); 3 it is written, and a file could not be read; 4 the ledger or the disk
+could not go on; 130 interrupted, and nothing is left behind.
 """
 
 
@@ -70,7 +71,7 @@ is left behind.
     type=click.Choice(("auto", "always", "never")),
     default="auto",
     show_default=True,
-    help="Read files that were never read to their end, for SHA-512, rows and event times: auto reads up to 8 GiB.",
+    help="Read the files: are they what was acquired? And once what is in them (SHA-512, rows, times); auto: 8 GiB.",
 )
 @signing_options
 @pass_cli
@@ -97,8 +98,9 @@ def command(
     AWS API, claimed, recorded here, or stated by the operator; the checks, custody, proofs, and the openssl commands
     that repeat it. HTML is one page that needs nothing else; PDF is PDF/A-3b with the JSON attached; JSON, CASE and
     PREMIS are for programs. It is made of the events below one signed head, so the same head and options give the
-    same bytes (the time of writing apart, which SOURCE_DATE_EPOCH sets). Verdicts are those on record: for fresh ones
-    run archiver audit first. FILE appears whole or not at all, and its SHA-256 is put on record.
+    same bytes (the time of writing apart, which SOURCE_DATE_EPOCH sets). First the whole ledger is verified, and the
+    files are read: what is not what was signed or acquired makes the report FAILED. Other checks are those on record:
+    for fresh ones run archiver audit first. FILE appears whole or not at all, and its SHA-256 is put on record.
     """
     from archiver import wiring
     from archiver.wiring_report import Request, moment_of
@@ -117,9 +119,9 @@ def command(
             chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
             if chosen.ids:
                 asked = replace(asked, words=named(chosen.ids))
-            if at is None:
-                survey_first(app, cli, chosen, survey)
+            seen = survey_first(app, cli, chosen, survey, recording=at is None)
             reporting = reporting_of(app, cli, asked, now, at)
+            reporting.seen = seen
             folder = target.parent if target else None
             signed = (signing, key) if key else None
             draft = draft_of(form, language, folder, reporting.log.head_at, cli.stop.is_set, signed)
@@ -129,7 +131,9 @@ def command(
     except StoppedError as error:
         note(f"archiver: {error}")
         return EXIT_INTERRUPTED
-    return EXIT_INTEGRITY if summary.disagreeing or reporting.log.is_contradicted else EXIT_OK
+    if summary.disagreeing or summary.altered or reporting.log.is_contradicted:
+        return EXIT_INTEGRITY
+    return EXIT_UNREACHED if summary.unread else EXIT_OK
 
 
 def _own_files(settings: Settings, cli: Cli, signing: SigningOptions) -> list[Path]:
@@ -142,17 +146,30 @@ def _own_files(settings: Settings, cli: Cli, signing: SigningOptions) -> list[Pa
     return [*own, *filter(None, (settings.ledger.sqlite_path, find_config(cli.config, cli.environ)))]
 
 
-def survey_first(app: App, cli: Cli, chosen: Selection, how: str) -> None:
-    """Reads to their end, and records, what was never read so: *how* is ``auto``, ``always`` or ``never``."""
+def survey_first(
+    app: App, cli: Cli, chosen: Selection, how: str, *, again: bool = True, recording: bool = True
+) -> SurveyResult | None:
+    """Reads the files, and puts on record what is in those that were never read to their end; None for *how* never.
+
+    *how*: ``auto``, ``always`` or ``never``; *again*, *recording*: see ``Survey``.
+    """
     from archiver.wiring_report import SURVEY_BYTES, survey
 
     if how == "never":
-        return
-    done = survey(app, chosen, SURVEY_BYTES if how == "auto" else None)
-    for trouble in done.troubles[:20]:
+        return None
+    done = survey(app, chosen, SURVEY_BYTES if how == "auto" else None, again=again, recording=recording)
+    for trouble in done.troubles[:_TOLD]:
         warn(trouble)
+    if len(done.troubles) > _TOLD:
+        warn(f"and {len(done.troubles) - _TOLD:,} files more")
+    if done.troubles:
+        warn("to put that on record: archiver audit")
     if done.read:
         note(f"read {counted(done.read, 'item')} to the end, {human_size(done.size)}", cli.verbosity)
+    if done.left and again:
+        most = human_size(SURVEY_BYTES)
+        note(f"{counted(done.left, 'item')} NOT read, for all have more than {most}: --survey always reads them")
+    return done
 
 
 def reporting_of(app: App, cli: Cli, asked: Request, now: datetime, at: int | None) -> Reporting:

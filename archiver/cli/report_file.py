@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final, Protocol
 
-from archiver.domain.dossier import Heading, ItemDossier, Summary
+from archiver.domain.dossier import Heading, ItemDossier
+from archiver.domain.summary import Summary
 from archiver.errors import UsageError
 
 _COPY_BYTES: Final = 1024 * 1024

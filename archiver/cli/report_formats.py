@@ -18,7 +18,8 @@ from archiver.errors import UsageError
 
 if TYPE_CHECKING:
     from archiver.adapters.pdf_key import SigningKey
-    from archiver.domain.dossier import Heading, ItemDossier, Summary
+    from archiver.domain.dossier import Heading, ItemDossier
+    from archiver.domain.summary import Summary
     from archiver.ports import ShouldStop
     from archiver.render.pdf_report import PdfReport
 

@@ -94,6 +94,8 @@ def _standing(item: ItemDossier) -> None:
         say(f"  +{finding}: {WORDS.findings[finding]}")
     for disagreement in item.disagreements:
         say(f"  THE LEDGER DISAGREES WITH ITSELF: {disagreement}")
+    for trouble in item.archive_troubles:
+        say(f"  {trouble}")
 
 
 def _facts(item: ItemDossier, label: Label) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from archiver.domain.dossier import Heading, Summary
+from archiver.domain.dossier import Heading
+from archiver.domain.summary import Summary
 from archiver.domain.verdict import Verdict
 
 WORST_FIRST = (Verdict.FAILED, Verdict.INDETERMINATE, Verdict.VERIFIED)

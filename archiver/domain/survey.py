@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -41,3 +42,15 @@ class FileSurvey:
     execution_time: datetime | None
     header_sha256: str | None
     trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a reading of an item's files for one report showed, by their paths in the archive.
+
+    ``altered``: those that are not what was acquired, and what they are now; ``unread``: those that could not be
+    read, and why; both in words. An item of which neither is told was read whole.
+    """
+
+    altered: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)

@@ -16,10 +16,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from archiver.domain.custody import Actor, EvidenceAcquired
-from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Summary
+from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier
 from archiver.domain.evidence import FileRole
 from archiver.domain.facts import Fact, Label
 from archiver.domain.keys import PublicKey
+from archiver.domain.summary import Summary
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import CheckResult
@@ -339,7 +340,8 @@ def _record(item: ItemDossier, objects: Iterable[str]) -> Node:
     """The item: what it consists of, where it was, what is said of it."""
     state = item.state
     codes = [*(WORDS.reasons[one] for one in state.reasons), *(WORDS.findings[one] for one in state.findings)]
-    said = [f"{state.verdict.value}: {WORDS.verdicts[state.verdict]}", *codes, *item.disagreements]
+    said = [f"{state.verdict.value}: {WORDS.verdicts[state.verdict]}", *codes]
+    said += [*item.disagreements, *item.archive_troubles]
     return {
         "@id": _record_id(item),
         "@type": "case-investigation:ProvenanceRecord",

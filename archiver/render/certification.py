@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from archiver.domain.dossier import Heading, Summary
+from archiver.domain.dossier import Heading
 from archiver.domain.log_records import LogState
+from archiver.domain.summary import Summary
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Verdict
 from archiver.render.words.en import WORDS

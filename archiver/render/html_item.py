@@ -109,6 +109,8 @@ def proved(item: ItemDossier, words: Words) -> list[str]:
         at = format_time(item.judged[-1].at) if item.judged else words.text("not_known")
         if signed:
             told.append(words.text("proved.files", n=signed, files=words.count("files", len(results)), at=at))
+    if item.is_read:
+        told.append(words.text("proved.read"))
     if item.proof.data is not None and item.proof.size is not None:
         under = sum(event.seq < item.proof.size for event in item.history)
         told.append(words.text("proved.log", n=under))
@@ -127,6 +129,9 @@ def not_proved(item: ItemDossier, words: Words) -> list[str]:
         told.append(words.text("not_proved.file", file=file.name, standing=words.standings[file.standing]))
     if len(doubtful) > _UNPROVED_SHOWN:
         told.append(words.count("more", len(doubtful) - _UNPROVED_SHOWN))
+    if not item.is_read:
+        at = format_time(item.judged[-1].at) if item.judged else words.text("not_known")
+        told.append(words.text("not_proved.not_read", at=at))
     if item.fixity.overdue:
         told.append(words.text("not_proved.overdue", at=format_time(item.fixity.due_at)))
     if item.proof.data is None:

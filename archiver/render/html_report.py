@@ -9,9 +9,10 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from archiver.domain.dossier import Heading, ItemDossier, Summary, judged_runs
+from archiver.domain.dossier import Heading, ItemDossier, judged_runs
 from archiver.domain.facts import Label
 from archiver.domain.outcome import WORST_FIRST, outcome
+from archiver.domain.summary import Summary
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Verdict

@@ -63,6 +63,8 @@ def item_json(item: ItemDossier) -> dict[str, Any]:
         "fixity": _fixity(item.fixity),
         "custody": [_happening(event) for event in item.history],
         "ledger_disagreements": list(item.disagreements),
+        "archive_troubles": list(item.archive_troubles),
+        "files_read": item.is_read,
         "proof": _proof(item.proof),
         "recheck": [_step(step) for step in item.steps],
     }

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from archiver.domain.dossier import Heading, ItemDossier, OverviewLine, Summary
+from archiver.domain.dossier import Heading, ItemDossier
 from archiver.domain.log_records import LastVerified, LedgerHeld, LogState, StoredCheckpoint
 from archiver.domain.outcome import outcome
+from archiver.domain.summary import OverviewLine, Summary
 from archiver.domain.times import format_optional, format_time
 from archiver.domain.verdict import Verdict
 from archiver.render.certification import WITHIN, WITHOUT, certification
@@ -86,6 +87,9 @@ def _summary(summary: Summary) -> dict[str, Any]:
         **_by_verdict(summary.by_verdict),
         "with_findings": summary.with_findings,
         "ledger_disagrees": summary.disagreeing,
+        "archive_altered": summary.altered,
+        "archive_unread": summary.unread,
+        "files_read": summary.read,
         "overdue": summary.overdue,
         "files": summary.files,
         "bytes": summary.size,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from archiver.domain.dossier import Heading, Summary
+from archiver.domain.dossier import Heading
+from archiver.domain.summary import Summary
 from archiver.domain.verdict import Verdict
 from archiver.render.certification import WITHIN, WITHOUT, certification
 from archiver.render.pdf_blocks import Block, group, heading, para, points

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from archiver.domain.dossier import Heading, OverviewLine, Summary
+from archiver.domain.dossier import Heading
 from archiver.domain.facts import Absent
 from archiver.domain.log_records import LogState
 from archiver.domain.outcome import WORST_FIRST, outcome
+from archiver.domain.summary import OverviewLine, Summary
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Verdict
@@ -98,6 +99,10 @@ def _banner(heading_: Heading, summary: Summary, words: Words) -> Iterator[Block
         told = [words.text("result.empty")]
     if summary.disagreeing:
         told.append(words.text("result.disagreeing", n=f"{summary.disagreeing:,}"))
+    if summary.altered:
+        told.append(words.text("result.altered", n=f"{summary.altered:,}"))
+    if summary.unread:
+        told.append(words.text("result.unread", n=f"{summary.unread:,}"))
     if summary.imported_key:
         told.append(words.text("result.imported", items=words.count("items", summary.imported_key)))
     worst = outcome(heading_, summary)
@@ -165,6 +170,7 @@ def _figures(summary: Summary, words: Words) -> Iterator[Block]:
         overdue=summary.overdue,
     )
     yield para(figures)
+    yield para(words.text("result.read", n=f"{summary.read:,}", items=words.count("items", summary.items)))
     if summary.first_event is not None and summary.last_event is not None:
         first, last = format_time(summary.first_event), format_time(summary.last_event)
         yield para(words.text("result.events", first=first, last=last))

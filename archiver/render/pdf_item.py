@@ -83,6 +83,8 @@ def _result(item: ItemDossier, words: Words) -> Iterator[Block]:
     yield item_heading(evidence.query_id or evidence.prefix or evidence.path, name, state.verdict.value, evidence.id)
     for told in item.disagreements[:20]:
         yield para(words.text("disagrees", what=told), Verdict.FAILED.value)
+    for told in item.archive_troubles[:20]:
+        yield para(told, Verdict.FAILED.value)
     yield para(words.verdicts[state.verdict], state.verdict.value)
     reasons = [(code.value, words.reasons[code], code.verdict.value) for code in state.reasons]
     findings = [(f"+{code.value}", words.findings[code], "finding") for code in state.findings]
@@ -105,6 +107,8 @@ def _proved(item: ItemDossier, words: Words) -> Iterator[tuple[str, str]]:
         yield "", words.text("proved.files", n=good, files=words.count("files", results), at=at)
     else:
         yield "", words.text("proved.nothing", signature=signature)
+    if item.is_read:
+        yield "", words.text("proved.read")
     if item.proof.data is not None:
         yield "", words.text("proved.log", n=len(item.history))
 
@@ -118,6 +122,9 @@ def _not_proved(item: ItemDossier, words: Words) -> Iterator[tuple[str, str, str
         yield "", words.text("not_proved.file", file=file.name, standing=words.standings[file.standing]), tone
     if len(odd) > _ODD_FILES:
         yield "", words.count("more", len(odd) - _ODD_FILES), Verdict.INDETERMINATE.value
+    if not item.is_read:
+        at = format_time(item.judged[-1].at) if item.judged else words.text("not_known")
+        yield "", words.text("not_proved.not_read", at=at), Verdict.INDETERMINATE.value
     if item.fixity.overdue:
         due = format_time(item.fixity.due_at)
         yield "", words.text("not_proved.overdue", at=due), Verdict.INDETERMINATE.value

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from archiver.domain.dossier import Heading, ItemDossier, Summary
+from archiver.domain.dossier import Heading, ItemDossier
+from archiver.domain.summary import Summary
 from archiver.domain.verdict import Verdict
 from archiver.errors import StoppedError, UsageError
 from archiver.ports import ShouldStop

@@ -16,9 +16,10 @@ from datetime import datetime
 from typing import Final
 
 from archiver.domain.custody import Actor
-from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged, Summary
+from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged
 from archiver.domain.evidence import FileRole
 from archiver.domain.facts import Fact, Label
+from archiver.domain.summary import Summary
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.render.held import held_lines
@@ -197,6 +198,7 @@ def _representation(item: ItemDossier) -> str:
         *(_property("reason", f"{code}: {WORDS.reasons[code]}") for code in state.reasons),
         *(_property("finding", f"{code}: {WORDS.findings[code]}") for code in state.findings),
         *(_property("disagreement within the ledger", text) for text in item.disagreements),
+        *(_property("trouble with the archive", text) for text in item.archive_troubles),
         *(_fact(one) for one in (*item.source, *item.query, *item.acquisition)),
     ]
     parts = "".join(

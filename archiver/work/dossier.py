@@ -12,25 +12,29 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from archiver.domain.custody import EvidenceAcquired, EvidenceVerified, SourceObserved, SourceRestored, to_json
+from archiver.domain.custody import EvidenceAcquired, EvidenceVerified, SourceObserved, SourceRestored
 from archiver.domain.dossier import FileAccount, Fixity, Happening, ItemDossier, Judged, Proof, Standing
-from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole
+from archiver.domain.evidence import Evidence, EvidenceState
 from archiver.domain.facts import Label, signed_label
 from archiver.domain.keys import HeldKey
 from archiver.domain.records import CustodyEvent, EvidenceRecord, Selection
 from archiver.domain.standing import OF_THE_SOURCE, findings_restored, findings_with
-from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Reason, Verdict, verdict_of
+from archiver.domain.survey import Look
+from archiver.domain.verdict import Finding, Reason, Verdict, verdict_of
 from archiver.errors import LedgerError, RowUnreadableError, UnknownEvidenceError
 from archiver.ports import Ledger, Store
+from archiver.verify.signature import KeyUnusableError
 from archiver.work.acquired import believed
-from archiver.work.dossier_archive import ArchiveReader
-from archiver.work.dossier_events import Seen, acquired_unseen, not_in_tree, told_altered, unknown_evidence
+from archiver.work.dossier_archive import ALTERED, ArchiveReader, altered_files
+from archiver.work.dossier_events import acquired_unseen, not_in_tree, told_altered, unknown_evidence
 from archiver.work.dossier_facts import acquisition_facts, file_facts, is_s3, query_facts, source_facts
+from archiver.work.dossier_files import file_accounts
 from archiver.work.doubted import Doubted
 from archiver.work.history import History, history_of
-from archiver.work.keys import key_folder
+from archiver.work.keys import key_files, key_folder
 from archiver.work.mentions import Mentions
 from archiver.work.recheck import steps_for
+from archiver.work.seen import Seen
 
 _BATCH: Final = 50
 """Items whose rows are held against their events together."""
@@ -54,7 +58,8 @@ class Dossiers:
     """Makes dossiers. ``archive``: the archive's folder, for the commands that a reader may run.
 
     ``now``: what is overdue is overdue then. ``before``: only events with a smaller number count, None: all.
-    ``doubted``: what the ledger hides or alters, None where it was not held against its log.
+    ``doubted``: what the ledger hides or alters, None where it was not held against its log. ``look``: what a reading
+    of an item's files showed just now, None where there was none.
     """
 
     ledger: Ledger
@@ -64,7 +69,9 @@ class Dossiers:
     before: int | None = None
     prove: Prove = no_proof
     doubted: Doubted | None = None
+    look: Callable[[str], Look | None] = lambda _evidence_id: None
     _keys: dict[tuple[str, str], tuple[Sequence[HeldKey], Sequence[str]]] = field(default_factory=dict)
+    _key_troubles: dict[str, Sequence[str]] = field(default_factory=dict)
     _mentions: Mentions | None = None
 
     def item(self, evidence_id: str) -> ItemDossier:
@@ -135,13 +142,13 @@ class Dossiers:
         acquisition: CustodyEvent | None = None,
     ) -> ItemDossier | None:
         """None if acquired later. Without a *record* of events alone. *acquisition*: where the index may lack it."""
-        told, troubles = self._events(evidence_id, acquisition)
+        told, unreadable = self._events(evidence_id, acquisition)
         events = [event for event in told if self.before is None or event.seq < self.before]
         if told and not events:
             return None
         history = history_of(events)
         hidden = self.doubted.against(evidence_id) if self.doubted else []
-        disagreements = [*disagreements, *troubles, *hidden, *self._altered(events)]
+        disagreements = [*disagreements, *unreadable, *hidden, *self._altered(events)]
         disagreements += map(_UNREAD.format, history.unread)
         if disagreements and record is not None:
             record = believed(self.ledger, record)
@@ -153,13 +160,13 @@ class Dossiers:
         proof = self._proof(evidence_id, hidden)
         disagreements += [*untrue, *changed, *([proof.trouble] if proof.is_altered and not hidden else [])]
         folder = key_folder(keys[0].key) if keys else None
-        files = [self._with_facts(evidence, file, history, keys) for file in _files(evidence, history)]
+        look = self.look(evidence_id)
+        files = [self._with_facts(evidence, file, history, keys) for file in file_accounts(evidence, history, look)]
         archive = ArchiveReader(self.store, evidence, files, history, signed_label(keys))
+        archive.altered += self._altered_keys(keys)
         sign_file, header, query_string = archive.sign_file(), archive.header(), archive.query_string()
         state = _said(_state_after(history) or row, Reason.LEDGER_ALTERED, disagreements)
-        if Reason.ARCHIVE_ALTERED not in state.reasons:  # else an audit has told already
-            state = _said(state, Reason.ARCHIVE_ALTERED, archive.altered)
-            disagreements += dict.fromkeys(archive.altered)
+        troubles, state = _found(archive, look, state)
         return ItemDossier(
             evidence=evidence,
             state=state,
@@ -170,6 +177,8 @@ class Dossiers:
             judged=tuple(history.judged),
             history=tuple(sorted([*history.happenings, *mentions], key=lambda one: one.seq)),
             disagreements=tuple(disagreements),
+            archive_troubles=troubles,
+            is_read=look is not None and not (look.altered or look.unread or archive.altered),
             steps=steps_for(evidence, keys[0] if keys else None, folder, self.archive),
             source=source_facts(evidence, keys),
             query=query_facts(evidence, *header, history.described, query_string),
@@ -202,6 +211,19 @@ class Dossiers:
         kinds = {event.seq: event.kind for event in events}
         altered = not_in_tree(self.ledger.log, {event.seq: event.body for event in events})
         return [told_altered(seq, kinds[seq]) for seq in altered]
+
+    def _altered_keys(self, keys: Sequence[HeldKey]) -> Sequence[str]:
+        """What the archive holds of the item's key in the place of what was recorded; each key is read once."""
+        if not keys:
+            return ()
+        key = keys[0].key
+        if key.sha256 not in self._key_troubles:
+            try:
+                files = key_files(key)
+            except KeyUnusableError:  # none was archived then
+                files = {}
+            self._key_troubles[key.sha256] = altered_files(self.store, files)
+        return self._key_troubles[key.sha256]
 
     def _mentioned(self, evidence_id: str) -> tuple[list[Happening], list[str]]:
         """The reports and packages that the item was in, and what the tree says against these."""
@@ -287,6 +309,17 @@ def _said(state: EvidenceState, reason: Reason, why: Sequence[str]) -> EvidenceS
     return replace(state, verdict=verdict_of(reasons), reasons=reasons)
 
 
+def _found(archive: ArchiveReader, look: Look | None, state: EvidenceState) -> tuple[tuple[str, ...], EvidenceState]:
+    """What reading the archive for the report showed that no audit has told yet, and what that makes of the item."""
+    look = look or Look()
+    altered = [*archive.altered, *(ALTERED.format(f"{path}: {now}") for path, now in look.altered.items())]
+    if Reason.ARCHIVE_ALTERED in state.reasons:
+        altered = []
+    unread = [] if Reason.READ_ERROR in state.reasons else [*look.unread.values()]
+    state = _said(_said(state, Reason.ARCHIVE_ALTERED, altered), Reason.READ_ERROR, unread)
+    return tuple(dict.fromkeys([*altered, *unread])), state
+
+
 def _how(evidence: Evidence, history: History) -> str:
     """The way of acquisition, as fact ``how`` has it."""
     if history.acquired and history.acquired[0].by_import:
@@ -307,66 +340,3 @@ def _fixity(judged: Sequence[Judged], state: EvidenceState, now: datetime) -> Fi
         due_at=state.next_audit_at,
         overdue=state.next_audit_at < now,
     )
-
-
-def _files(evidence: Evidence, history: History) -> Iterable[FileAccount]:
-    """The archived files in their order, then those that are listed and never came."""
-    last = {result.name: result for result in history.files}
-    checked = history.judged[-1].checks if history.judged else ()
-    archive = next((c for c in checked if c.id == "archive"), None)
-    names = set()
-    for file in evidence.files:
-        name = to_json(file.name)  # as custody bodies have it
-        names.add(name)
-        yield _account(file, last.get(name), archive)
-    for name, result in last.items():
-        if name not in names and result.listed_sha256 is not None:
-            yield FileAccount(
-                name=name,
-                role=FileRole.RESULT,
-                path=None,
-                size=None,
-                sha256=None,
-                listed_sha256=result.listed_sha256,
-                signed_sha256=result.signed_sha256,
-                standing=Standing.MISSING,
-                origin=None,
-            )
-
-
-def _account(file: EvidenceFile, last: FileResult | None, archive: Check | None) -> FileAccount:
-    return FileAccount(
-        name=file.name,
-        role=file.role,
-        path=file.path,
-        size=file.size,
-        sha256=file.sha256,
-        listed_sha256=file.listed_sha256,
-        signed_sha256=last.signed_sha256 if last else None,
-        standing=_since_acquired(file, last, archive) or _as_acquired(file, last),
-        origin=file.origin,
-    )
-
-
-def _since_acquired(file: EvidenceFile, last: FileResult | None, archive: Check | None) -> Standing | None:
-    """What the last audit's check *archive* says against the file. The sign file stands in its detail only."""
-    if archive is None or archive.result is CheckResult.PASS:
-        return None
-    unread = f"{file.path} cannot be read" in archive.detail
-    if file.role is FileRole.SIGN_FILE:
-        altered = f"{file.path} " in archive.detail
-        return Standing.UNREAD if unread else Standing.ALTERED if altered else None
-    if last is None or last.sha256 == file.sha256:
-        return None
-    unread = unread or archive.result is CheckResult.UNKNOWN
-    return Standing.UNREAD if last.sha256 is None and unread else Standing.ALTERED
-
-
-def _as_acquired(file: EvidenceFile, last: FileResult | None) -> Standing:
-    if file.role is FileRole.SIGN_FILE:
-        return Standing.SIGN_FILE
-    if file.role is FileRole.UNLISTED or file.listed_sha256 is None:
-        return Standing.UNLISTED
-    if file.sha256 != file.listed_sha256:
-        return Standing.MISMATCH
-    return Standing.SIGNED if last is not None and last.signed_sha256 == file.sha256 else Standing.LISTED

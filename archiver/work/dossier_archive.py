@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -19,7 +19,8 @@ from archiver.verify.unpack import Unpacker
 from archiver.work.dossier_facts import header_facts, why_not_described
 from archiver.work.history import History
 
-_ALTERED: Final = "the ARCHIVE, read for this, does not hold what was recorded: {}"
+ALTERED: Final = "the ARCHIVE, read for this, does not hold what was recorded: {}"
+"""What is told of each file."""
 
 
 class ArchiveReader:
@@ -101,7 +102,7 @@ class ArchiveReader:
         """True if *data* is what was recorded of *what*; what is not, is told."""
         found = hashlib.sha256(data).hexdigest()
         if found != sha256:
-            self.altered.append(_ALTERED.format(f"{what} has SHA-256 {found}, and {sha256} is on record"))
+            self.altered.append(ALTERED.format(f"{what}: it has SHA-256 {found}, and {sha256} is on record"))
         return found == sha256
 
     def _read(self, path: str, most: int, whole: bool = True) -> bytes | None:
@@ -110,8 +111,25 @@ class ArchiveReader:
             with self._store.open(path, from_medium=False) as stream:
                 data = stream.read(most + 1)
         except FileNotFoundError:
-            self.altered.append(_ALTERED.format(f"{path} is not there"))
+            self.altered.append(ALTERED.format(f"{path}: it is not there"))
             return None
         except (OSError, MediumError):
             return None
         return None if whole and len(data) > most else data[:most]
+
+
+def altered_files(store: Store, files: Mapping[str, bytes]) -> list[str]:
+    """Which of *files*, by path, are not in the archive as they were written; what cannot be read is not told."""
+    told = []
+    for path, wanted in files.items():
+        try:
+            with store.open(path, from_medium=False) as stream:
+                data = stream.read(len(wanted) + 1)
+        except FileNotFoundError:
+            told.append(ALTERED.format(f"{path}: it is not there"))
+        except (OSError, MediumError):
+            continue
+        else:
+            if data != wanted:
+                told.append(ALTERED.format(f"{path}: it is not the public key that was archived there"))
+    return told

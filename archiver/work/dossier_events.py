@@ -5,7 +5,6 @@ Whoever alters rows and bodies alike still has to alter the tree, and whoever de
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from archiver.errors import LedgerAlteredError, LedgerError
 from archiver.log.leaf import leaf_of
 from archiver.log.tree import leaf_hash
 from archiver.log_ports import CustodyLog
+from archiver.work.seen import Seen
 
 _UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a time that no event that can be read tells."""
@@ -71,21 +71,6 @@ def bodies_of(log: CustodyLog, kind: str, before: int | None) -> Iterator[tuple[
         for entry in log.entries(last + 1, log.size() if before is None else before):
             if isinstance(entry.body, bytes) and mark in entry.body:
                 yield entry.seq, entry.body.decode("utf-8", "surrogatepass")
-
-
-class Seen:
-    """IDs that were met; 16 bytes of each are kept."""
-
-    def __init__(self) -> None:
-        self._digests: set[bytes] = set()
-
-    def add(self, item: str) -> bool:
-        """True where *item* was not met before."""
-        digest = hashlib.blake2b(item.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        if digest in self._digests:
-            return False
-        self._digests.add(digest)
-        return True
 
 
 def acquired_unseen(

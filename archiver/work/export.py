@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 
 from archiver.domain.custody import to_json
 from archiver.domain.custody_facts import QueryDescribed
-from archiver.domain.dossier import REPORTED_IDS, ItemDossier, Standing
+from archiver.domain.dossier import ItemDossier, Standing
 from archiver.domain.evidence import EvidenceFile, FileRole
 from archiver.domain.limits import CHUNK_BYTES, SIGN_FILE_BYTES
 from archiver.domain.package import Differing, PackageAbout, Packaged, PackageHead
@@ -25,6 +25,7 @@ from archiver.domain.sign_file import (
     SignFileUnsupportedError,
     parse_sign_file,
 )
+from archiver.domain.summary import REPORTED_IDS
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Reason, Verdict, verdict_of
@@ -311,7 +312,7 @@ def _as_found(item: ItemDossier, differing: Sequence[Differing], altered: Collec
     ``altered``: the paths in the archive of those that are not what was acquired.
     """
     if not differing:
-        return item
+        return replace(item, is_read=True)
     new = {Reason.READ_ERROR if one.unread else Reason.ARCHIVE_ALTERED for one in differing}
     given = new.union(item.state.reasons)
     reasons = tuple(reason for reason in Reason if reason in given)

@@ -1,12 +1,14 @@
-"""A whole reading of archived items, for reports and packages: each file once, ever, as long as it stays what it was.
+"""A reading of archived items for reports and packages: what the files are now, and what is in them.
 
-What has other bytes than were acquired is told and not recorded: the next audit judges it.
+What is in a file (SHA-512, rows, times) is read once, ever, as long as the file stays what it was. Whether it is what
+was acquired is read anew for each report. What has other bytes is told and not recorded: the next audit judges it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,11 +17,12 @@ from archiver.domain.custody_reading import entry_of
 from archiver.domain.evidence import Evidence, EvidenceFile, FileRole
 from archiver.domain.limits import CHUNK_BYTES
 from archiver.domain.records import CustodyEvent
-from archiver.domain.survey import FileSurvey
+from archiver.domain.survey import FileSurvey, Look
 from archiver.domain.text import printable
 from archiver.errors import MediumError, StoppedError
 from archiver.ports import Clock, Ledger, Progress, ShouldStop, Store
 from archiver.verify.survey import Surveyor
+from archiver.work.seen import Seen
 
 _STEP: Final = 16 * 1024
 """Bytes between two looks at whether to stop: a bomb makes 16 MiB of them."""
@@ -30,16 +33,37 @@ _RECORD_MOST: Final = 100
 
 @dataclass
 class SurveyResult:
-    """``read``: items that were read now; ``size``: their bytes. ``troubles``: files that could not be, and why."""
+    """``read``: items that were read; ``size``: their bytes; ``left``: items beyond the limit, which were not.
+
+    ``troubles``: files that are not what was acquired or could not be read, in words.
+    """
 
     read: int = 0
     size: int = 0
+    left: int = 0
     troubles: list[str] = field(default_factory=list)
+    _looks: dict[str, Look] = field(default_factory=dict, compare=False)
+    _whole: Seen = field(default_factory=Seen, compare=False)
+
+    def look(self, evidence_id: str) -> Look | None:
+        """What was seen of *evidence_id*; None where not all of it was read."""
+        return self._looks.get(evidence_id) or (Look() if evidence_id in self._whole else None)
+
+    def take(self, evidence_id: str, look: Look) -> None:
+        """All files of *evidence_id* were read, or tried."""
+        if look.altered or look.unread:
+            self._looks[evidence_id] = look
+        else:
+            self._whole.add(evidence_id)
 
 
 @dataclass
 class Survey:
-    """Surveys items. ``size_limit``: bytes that are read at most, None for no limit."""
+    """Surveys items. ``size_limit``: bytes that are read at most, None for no limit.
+
+    ``again``: files whose contents are known are read, too, for what they are now. ``recording``: False where nothing
+    is to be put on record.
+    """
 
     ledger: Ledger
     store: Store
@@ -47,36 +71,47 @@ class Survey:
     progress: Progress
     should_stop: ShouldStop
     size_limit: int | None = None
+    again: bool = True
+    recording: bool = True
     _entries: list[EvidenceSurveyed] = field(default_factory=list)
 
     def run(self, items: Iterable[Evidence]) -> SurveyResult:
-        """Reads those of *items* that no event tells of yet. Raises StoppedError, LedgerError, LedgerAlteredError."""
+        """Reads *items* as far as the limit goes. Raises StoppedError, LedgerError, LedgerAlteredError."""
         result = SurveyResult()
         try:
             for evidence in items:
                 known = surveyed(self.ledger.evidence.events(evidence.id))
-                wanted = [file for file in evidence.files if not _is_known(file, known)]
+                new = {file.name for file in evidence.files if not _is_known(file, known)}
+                wanted = [file for file in evidence.files if self.again or file.name in new]
                 size = sum(file.size for file in wanted)
-                if wanted and (self.size_limit is None or result.size + size <= self.size_limit):
-                    self._item(evidence, wanted, result)
+                if self.size_limit is not None and result.size + size > self.size_limit:
+                    result.left += 1
+                elif wanted:
+                    self._item(evidence, wanted, new, result)
         finally:
             self._record()
         return result
 
-    def _item(self, evidence: Evidence, wanted: Sequence[EvidenceFile], result: SurveyResult) -> None:
-        found = []
+    def _item(
+        self, evidence: Evidence, wanted: Sequence[EvidenceFile], new: Collection[str], result: SurveyResult
+    ) -> None:
+        found, altered, unread = list[FileSurvey](), dict[str, str](), dict[str, str]()
         for file in wanted:
             try:
-                seen = self._read(file)
+                now, survey = self._read(file, surveying=self.recording and file.name in new)
             except FileNotFoundError:
-                result.troubles.append(f"{printable(file.path)} is not there")
+                altered[file.path] = "it is not there"
             except MediumError as error:
-                result.troubles.append(str(error))
+                unread[file.path] = str(error)
             else:
-                if seen.sha256 == file.sha256:
-                    found.append(seen)
-                else:
-                    result.troubles.append(f"{printable(file.path)} is not what was acquired: run archiver audit")
+                if now:
+                    altered[file.path] = now
+                elif survey is not None:
+                    found.append(survey)
+        result.troubles += [f"{printable(path)} is NOT what was acquired: {now}" for path, now in altered.items()]
+        result.troubles += unread.values()
+        if len(wanted) == len(evidence.files):
+            result.take(evidence.id, Look(altered, unread))
         result.read += 1
         result.size += sum(file.size for file in wanted)
         self.progress.item(evidence.prefix)
@@ -85,16 +120,26 @@ class Survey:
         if len(self._entries) >= _RECORD_MOST:
             self._record()
 
-    def _read(self, file: EvidenceFile) -> FileSurvey:
-        surveyor = Surveyor(file.name, is_result=file.role is FileRole.RESULT)
+    def _read(self, file: EvidenceFile, surveying: bool) -> tuple[str, FileSurvey | None]:
+        """What *file* is in the place of what was acquired, "" where it is that; and, *surveying*, what is in it."""
+        surveyor = Surveyor(file.name, is_result=file.role is FileRole.RESULT) if surveying else None
+        digest, size = hashlib.sha256(), 0
         with self.store.open(file.path, from_medium=False) as stream:
             for chunk in _chunks(stream.read, file.path):
+                size += len(chunk)
+                if size > file.size:
+                    return f"it has more than the {file.size} bytes that are on record", None
+                digest.update(chunk)
                 for at in range(0, len(chunk), _STEP):
                     if self.should_stop():
                         raise StoppedError("stopped while reading the archive; what was read before is on record")
+                    if surveyor is None:
+                        break
                     surveyor.take(chunk[at : at + _STEP])
                 self.progress.moved(len(chunk))
-        return surveyor.end()
+        if (found := digest.hexdigest()) != file.sha256:
+            return f"it has SHA-256 {found}, and {file.sha256} is on record", None
+        return "", surveyor.end() if surveyor is not None else None
 
     def _record(self) -> None:
         if self._entries:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from archiver.adapters.pdf_key import SigningKey, read_signing_key
 from archiver.adapters.pdf_signer import SignedPdf, read_authorities, sign_pdf
-from archiver.domain.dossier import Summary
+from archiver.domain.summary import Summary
 from archiver.errors import AnchorError, UsageError
 from archiver.render.pdf_report import PdfReport
 from archiver.render.words.languages import WORDS

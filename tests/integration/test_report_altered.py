@@ -199,14 +199,16 @@ def test_an_archive_that_is_not_what_was_acquired_is_told(place: Place, change: 
     told = report(place, "--all", status=1)
     shown = by_id(told)[item]
     assert (shown["verdict"], shown["reasons"]) == ("failed", ["archive_altered"])
-    assert "does not hold what was recorded" in shown["ledger_disagreements"][0]
-    assert file.name in shown["ledger_disagreements"][0]
+    assert "does not hold what was recorded" in shown["archive_troubles"][0]
+    assert file.name in shown["archive_troubles"][0]
+    assert shown["ledger_disagreements"] == []
+    assert (told["summary"]["archive_altered"], told["summary"]["ledger_disagrees"]) == (1, 0)
     assert told["summary"]["failed"] == 3
     place.run("audit", "--id", item, status=1)
     known = by_id(report(place, item))[item]
     assert known["verdict"] == "failed"
     assert known["reasons"][-1] == "archive_altered"
-    assert known["ledger_disagreements"] == []
+    assert known["ledger_disagreements"] == known["archive_troubles"] == []
 
 
 def test_a_header_that_is_not_the_one_that_was_read_is_told(place: Place) -> None:
@@ -218,7 +220,81 @@ def test_a_header_that_is_not_the_one_that_was_read_is_told(place: Place) -> Non
     file.write_bytes(gzip_bytes(b"another header\n"))
     shown = by_id(report(place, item, status=1))[item]
     assert (shown["verdict"], shown["reasons"]) == ("failed", ["archive_altered"])
-    assert "the first line of " in shown["ledger_disagreements"][0]
+    assert "the first line of " in shown["archive_troubles"][0]
+
+
+# ---------------------------------------------------------------------------------- what the archive holds by now
+
+
+def read_report(place: Place, *arguments: str, status: int = 0) -> dict[str, Any]:
+    """As :func:`report`, and the files are read for it."""
+    done = place.run("report", *arguments, "--format", "json", "--out", "-", status=status)
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("how", ["grown", "flipped", "deleted"])
+@pytest.mark.parametrize("surveyed", [False, True])
+@pytest.mark.parametrize("survey", ["auto", "always"])
+def test_a_file_that_is_read_and_is_not_what_was_acquired_fails_the_report(
+    place: Place, tmp_path: Path, how: str, surveyed: bool, survey: str
+) -> None:
+    item = place.item("good")["id"]
+    if surveyed:
+        assert by_id(read_report(place, item))[item]["files_read"] is True
+    path = by_id(report(place, item))[item]["files"][2]["path"]
+    file = place.folder / "archive" / path
+    data = file.read_bytes()
+    file.chmod(0o644)
+    if how == "deleted":
+        file.unlink()
+    else:
+        file.write_bytes(data + b"\n" if how == "grown" else bytes([data[0] ^ 1]) + data[1:])
+    told = read_report(place, item, "--survey", survey, status=1)
+    shown = by_id(told)[item]
+    assert (told["outcome"], shown["verdict"], shown["reasons"]) == ("failed", "failed", ["archive_altered"])
+    assert [file["standing"] for file in shown["files"]] == ["sign_file", "signed", "altered"]
+    assert (shown["files_read"], told["summary"]["archive_altered"]) == (False, 1)
+    assert path in shown["archive_troubles"][0]
+    page = tmp_path / "r.html"
+    place.run("report", item, "--out", str(page), status=1)
+    text = page.read_text()
+    assert "All verified" not in text
+    assert "1 of 2 files have the signed bytes" in text
+    assert "The archive does NOT hold what was acquired" in text
+
+
+def test_a_key_that_was_altered_in_the_archive_fails_the_report(place: Place) -> None:
+    item = place.item("good")["id"]
+    (file,) = place.folder.glob("archive/keys/*/public_key.der")
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    shown = by_id(report(place, item, status=1))[item]
+    assert (shown["verdict"], shown["reasons"]) == ("failed", ["archive_altered"])
+    assert "it is not the public key that was archived there" in shown["archive_troubles"][0]
+
+
+def test_a_report_of_an_earlier_head_reads_the_files_too_and_records_nothing(place: Place) -> None:
+    item = place.item("good")["id"]
+    size = report(place, item)["before"]
+    told = read_report(place, item, "--at", str(size))
+    assert by_id(told)[item]["files_read"] is True
+    assert all(event["kind"] != "evidence_surveyed" for event in by_id(report(place, item))[item]["custody"])
+    file = place.folder / "archive" / told["evidence"][0]["files"][1]["path"]
+    file.chmod(0o644)
+    file.write_bytes(b"other")
+    assert by_id(read_report(place, item, "--at", str(size), status=1))[item]["verdict"] == "failed"
+
+
+def test_a_link_in_the_place_of_an_item_is_not_followed(place: Place) -> None:
+    item = place.item("good")["id"]
+    file = place.folder / "archive" / by_id(report(place, item))[item]["files"][1]["path"]
+    aside = file.parent.with_name("aside")
+    file.parent.chmod(0o755)
+    file.parent.rename(aside)
+    file.parent.symlink_to(aside)
+    told = read_report(place, item, status=1)
+    assert told["outcome"] == "failed"
+    assert all("it is not there" in one for one in by_id(told)[item]["archive_troubles"])
 
 
 # ------------------------------------------------------- what rows hide, and the published log still tells

@@ -48,7 +48,7 @@ def test_a_report_is_whole_and_on_record(place: Place, tmp_path: Path) -> None:
     }
     assert [item["id"] for item in report["evidence"]] == [line["id"] for line in place.lines()]
     shown = place.run("show", report["evidence"][0]["id"], "--json").json
-    later = ("custody", "proof")  # that it was reported, and what was signed since
+    later = ("custody", "proof", "files_read")  # that it was reported, what was signed since; show reads no files
     assert {k: v for k, v in report["evidence"][0].items() if k not in later} == {
         k: v for k, v in shown.items() if k not in later
     }

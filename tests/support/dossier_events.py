@@ -36,6 +36,7 @@ from archiver.log.leaf import leaf_of
 from archiver.log.tree import leaf_hash
 from archiver.verify.survey import Surveyor
 from archiver.work.dossier import Dossiers
+from archiver.work.keys import key_files
 from tests.support.made_log import ORIGIN, make_log
 
 VECTOR = Path(__file__).parents[1] / "vectors" / "honest-two_files"
@@ -80,12 +81,12 @@ HASH_LIST_SHA256 = sha256(" ".join(SIGNED.values()).encode())
 
 
 class MadeStore:
-    """Files by their path in the archive, as far as a dossier or a survey asks."""
+    """Files by their path, as far as a dossier or a survey asks; the key lies in one that is not empty."""
 
     url = "file:///srv/archive"
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.files = dict(files)
+        self.files = {**key_files(KEY.key), **files} if files else {}
 
     def open(self, path: str, *, from_medium: bool = False) -> BinaryIO:
         if not self.files:

@@ -16,11 +16,12 @@ from typing import Any, TypeVar
 from archiver.cli.report_file import Renderer
 from archiver.domain.custody import EvidenceRepaired, RepairedFile, Reported, SourceObserved, SourceRestored
 from archiver.domain.custody_facts import Exported
-from archiver.domain.dossier import Heading, ItemDossier, Summary
+from archiver.domain.dossier import Heading, ItemDossier
 from archiver.domain.evidence import EvidenceFile, FileRole, Origin
 from archiver.domain.keys import KeyProvenance
 from archiver.domain.log_records import ClaimedKey, KeyStanding, LastVerified, LogState, LogTrust, StoredCheckpoint
 from archiver.domain.records import CustodyEvent
+from archiver.domain.summary import Summary
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, judgement
 from tests.support.dossier_events import (
     ACQUIRED,

@@ -12,18 +12,10 @@ import pytest
 
 from archiver.domain import custody
 from archiver.domain.custody import Actor, EvidenceAcquired, EvidenceRepaired, EvidenceVerified, SourceObserved
-from archiver.domain.dossier import (
-    OVERVIEW_LINES,
-    REPORTED_IDS,
-    HashChange,
-    ItemDossier,
-    Standing,
-    Summary,
-    event_runs,
-    judged_runs,
-)
+from archiver.domain.dossier import HashChange, ItemDossier, Standing, event_runs, judged_runs
 from archiver.domain.evidence import Evidence, EvidenceFile, EvidenceState, FileRole, Origin
 from archiver.domain.records import CustodyEvent, EvidenceRecord
+from archiver.domain.summary import OVERVIEW_LINES, REPORTED_IDS, Summary
 from archiver.domain.verdict import Check, CheckResult, FileResult, Finding, Judgement, Reason, Verdict, judgement
 from archiver.render.words.en import WORDS
 from archiver.work.dossier import Dossiers

@@ -13,6 +13,8 @@ from archiver.domain.dossier import ItemDossier, Standing
 from archiver.domain.evidence import EvidenceState, FileRole, Origin
 from archiver.domain.facts import Absent, Fact, Label
 from archiver.domain.records import Selection
+from archiver.domain.summary import Summary
+from archiver.domain.survey import Look
 from archiver.domain.verdict import Finding, Reason, Verdict
 from archiver.errors import UnknownEvidenceError
 from archiver.work.dossier import Dossiers
@@ -398,3 +400,18 @@ def test_the_fixity_history_names_good_bad_and_due() -> None:
     assert (good.first_bad, good.failures, good.overdue) == (None, (), False)
     bad = bare_item().fixity
     assert (bad.last_good, bad.first_bad, bad.count) == (None, bad.first, 1)
+
+
+def test_a_file_that_could_not_be_read_for_the_report_leaves_the_item_open() -> None:
+    made = full_made()
+    path = made.evidence.files[1].path
+    seen = Look(unread={path: f"{path} cannot be read: Input/output error"})
+    maker = Dossiers(made.ledger(), MadeStore(made.files), "/archive", NOW, look=lambda _item: seen)  # type: ignore[arg-type]
+    item = maker.item(made.evidence.id)
+    assert (item.state.verdict, item.state.reasons) == (Verdict.INDETERMINATE, (Reason.READ_ERROR,))
+    assert item.archive_troubles == (f"{path} cannot be read: Input/output error",)
+    assert [file.standing for file in item.files][1] is Standing.UNREAD
+    assert (item.is_read, item.disagreements) == (False, ())
+    summary = Summary()
+    summary.add(item)
+    assert (summary.unread, summary.altered, summary.read) == (1, 0, 0)

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from archiver.domain.dossier import Heading, ItemDossier, Summary
+from archiver.domain.dossier import Heading, ItemDossier
 from archiver.domain.facts import Label
+from archiver.domain.summary import Summary
 from archiver.domain.verdict import Verdict
 from archiver.errors import StoppedError, UsageError
 from archiver.render import pdf_report

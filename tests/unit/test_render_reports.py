@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archiver.cli.report_file import Renderer, TextDraft, check_target, write_report
-from archiver.domain.dossier import Summary
+from archiver.domain.summary import Summary
 from archiver.errors import LedgerError, UsageError
 from archiver.render.html_report import HtmlReport
 from archiver.render.json_report import JsonReport, json_text

@@ -10,6 +10,7 @@ import pytest
 
 from archiver.domain.custody_facts import EvidenceSurveyed
 from archiver.domain.records import CustodyEvent
+from archiver.domain.survey import Look
 from archiver.errors import MediumError, StoppedError
 from archiver.work.survey import Survey, SurveyResult, surveyed
 from tests.support.dossier_events import (
@@ -22,6 +23,7 @@ from tests.support.dossier_events import (
     a_survey,
     an_acquisition,
     passed,
+    sha256,
 )
 
 
@@ -46,7 +48,14 @@ def made() -> Made:
 
 
 def run(
-    one: Made, ledger: MadeLedger, store: MadeStore | None = None, *, limit: int | None = None, stop: int = 10**9
+    one: Made,
+    ledger: MadeLedger,
+    store: MadeStore | None = None,
+    *,
+    limit: int | None = None,
+    stop: int = 10**9,
+    again: bool = True,
+    recording: bool = True,
 ) -> tuple[SurveyResult, _Progress]:
     asked = iter(range(10**9))
     progress = _Progress()
@@ -57,20 +66,44 @@ def run(
         progress,  # type: ignore[arg-type]
         lambda: next(asked) >= stop,
         limit,
+        again,
+        recording,
     )
     return use_case.run([one.evidence]), progress
 
 
-def test_every_file_is_read_once_and_put_on_record() -> None:
+def test_what_is_in_every_file_is_put_on_record_once() -> None:
     one = made()
     ledger = one.ledger()
     result, progress = run(one, ledger)
     assert result == SurveyResult(read=1, size=one.evidence.size, troubles=[])
     assert (progress.bytes, progress.items) == (one.evidence.size, 1)
     assert ledger.recorded == [a_survey(one.evidence)]
+    assert result.look(one.evidence.id) == Look()
     again, _ = run(one, ledger)
-    assert again == SurveyResult()
+    assert (again, again.look(one.evidence.id)) == (result, Look())
     assert len(ledger.recorded) == 1
+    left, _ = run(one, ledger, again=False)
+    assert (left, left.look(one.evidence.id)) == (SurveyResult(), None)
+
+
+def test_files_are_read_and_nothing_is_recorded_where_nothing_is_to_be() -> None:
+    one = made()
+    ledger = one.ledger()
+    result, _ = run(one, ledger, recording=False)
+    assert (result.read, result.look(one.evidence.id), ledger.recorded) == (1, Look(), [])
+
+
+def test_a_file_that_was_surveyed_and_has_other_bytes_since_is_told() -> None:
+    one = made()
+    one.tells(a_survey(one.evidence))
+    path = one.evidence.files[1].path
+    one.files[path] = one.files[path][:-1] + b"?"
+    result, _ = run(one, one.ledger())
+    look = result.look(one.evidence.id)
+    assert look is not None
+    assert list(look.altered) == [path]
+    assert f"it has SHA-256 {sha256(one.files[path])}, and " in look.altered[path]
 
 
 def test_what_was_not_surveyed_before_is_surveyed_now() -> None:
@@ -90,7 +123,14 @@ def test_other_bytes_than_were_acquired_are_told_and_not_recorded() -> None:
     del one.files[third]
     ledger = one.ledger()
     result, _ = run(one, ledger)
-    assert result.troubles == [f"{second} is not what was acquired: run archiver audit", f"{third} is not there"]
+    assert result.troubles == [
+        f"{second} is NOT what was acquired: "
+        f"it has more than the {one.evidence.files[1].size} bytes that are on record",
+        f"{third} is NOT what was acquired: it is not there",
+    ]
+    look = result.look(one.evidence.id)
+    assert look is not None
+    assert (set(look.altered), look.unread) == ({second, third}, {})
     (entry,) = ledger.recorded
     assert isinstance(entry, EvidenceSurveyed)
     assert [file.name for file in entry.files] == [first.rpartition("/")[2]]
@@ -130,6 +170,9 @@ def test_a_medium_that_fails_is_told_and_hides_no_other_file() -> None:
     result, _ = run(one, ledger, _Broken(one.files))
     first, second, _ = (file.path for file in one.evidence.files)
     assert result.troubles == [f"{first} cannot be opened", f"{second} cannot be read: Input/output error"]
+    look = result.look(one.evidence.id)
+    assert look is not None
+    assert (look.altered, set(look.unread)) == ({}, {first, second})
     (entry,) = ledger.recorded
     assert isinstance(entry, EvidenceSurveyed)
     assert [file.name for file in entry.files] == [NAMES[2]]
@@ -137,8 +180,9 @@ def test_a_medium_that_fails_is_told_and_hides_no_other_file() -> None:
 
 def test_a_stop_ends_it_between_two_steps_of_a_large_file() -> None:
     one = made()
-    large = one.evidence.files[1].path
-    one.files[large] = bytes(200_000)
+    first, large, *rest = one.evidence.files
+    one.evidence = replace(one.evidence, files=(first, replace(large, size=200_000), *rest))
+    one.files[large.path] = bytes(200_000)
     ledger = one.ledger()
     with pytest.raises(StoppedError):
         run(one, ledger, stop=5)
@@ -148,7 +192,7 @@ def test_a_stop_ends_it_between_two_steps_of_a_large_file() -> None:
 def test_no_more_bytes_are_read_than_were_allowed() -> None:
     one = made()
     ledger = one.ledger()
-    assert run(one, ledger, limit=one.evidence.size - 1)[0] == SurveyResult()
+    assert run(one, ledger, limit=one.evidence.size - 1)[0] == SurveyResult(left=1)
     assert ledger.recorded == []
     assert run(one, ledger, limit=one.evidence.size)[0].read == 1
 

@@ -49,11 +49,14 @@ TEXTS: Final = {
     "result.empty": "No item is in this report",
     "result.disagreeing": "The ledger disagrees with itself about {n} of them",
     "result.contradicted": "FAILED: the ledger that this report is made of does NOT pass its verification",
+    "result.altered": "The archive does NOT hold what was acquired for {n} of them: it was read for this report",
+    "result.unread": "Files of {n} of them could NOT be read for this report",
     "result.log": "The log does NOT stand: the section “The log that holds this custody” says why",
     "result.imported": (
         "{items} signed with a key that CloudTrail is not on record to have listed: that CloudTrail signed is NOT "
         "proved there"
     ),
+    "result.read": "Read whole for this report, and found to be what was acquired: the files of {n} of {items}.",
     "result.figures": (
         "{files}, {size}. With findings, which change no verdict: {with_findings}. Overdue for their next reading: "
         "{overdue}. The verdicts are those of the last time that each item was judged, which is given with it."
@@ -82,11 +85,15 @@ TEXTS: Final = {
     "proved.nothing": "Nothing is proved to be signed. The signature {signature}.",
     "proved.never_judged": "was never judged",
     "proved.files": "{n} of {files} have the signed bytes, as last judged on {at}.",
+    "proved.read": "Every file was read for this report and is, byte for byte, what was acquired.",
     "proved.log": "{n} custody events stand in the log; the proof is below.",
     "not_proved.file": "{file}: {standing}",
     "not_proved.key": (
         "That CloudTrail signed them: no copy of the key {key}, {whence}, came from CloudTrail’s ListPublicKeys. It "
         "proves only that the key and the evidence fit together."
+    ),
+    "not_proved.not_read": (
+        "Not every file was read for this report: what is said of them is as of the last judgement, {at}."
     ),
     "not_proved.claims": (
         "Names, account, Region, query ID and time of completion are claims: no signature covers them."

@@ -49,9 +49,16 @@ TEXTS: Final = {
     "result.empty": "本報告書の対象となる証拠はない",
     "result.disagreeing": "うち {n} 件について、台帳の内容が相互に矛盾している",
     "result.contradicted": "不合格：本報告書の基となる台帳が、検証に合格しない",
+    "result.altered": (
+        "本報告書のために読み取ったところ、うち {n} 件について、アーカイブの内容が取得したものと一致しない"
+    ),
+    "result.unread": "うち {n} 件について、本報告書のための読み取りができないファイルがある",
     "result.log": "ログの正当性が確認できない。理由は「保管の連鎖を記録するログ」の節に示す",
     "result.imported": (
         "{items}は、CloudTrail が提供したという記録のない鍵で署名されている。CloudTrail の署名とは証明されていない"
+    ),
+    "result.read": (
+        "本報告書のために全ファイルを読み取り、取得したものと一致することを確認した件数：{items}中 {n} 件。"
     ),
     "result.figures": (
         "{files}、{size}。指摘事項のあるもの（判定には影響しない）：{with_findings} 件。"
@@ -82,11 +89,15 @@ TEXTS: Final = {
     "proved.nothing": "署名の対象であると証明されたものはない。電子署名は{signature}。",
     "proved.never_judged": "一度も検証されていない",
     "proved.files": "{files}中 {n} 個が、署名されたとおりのバイト列である（{at} の判定による）。",
+    "proved.read": "全ファイルを本報告書のために読み取り、取得したものとバイト単位で一致することを確認した。",
     "proved.log": "{n} 件の保管イベントがログに記録されている。その証明は後に示す。",
     "not_proved.file": "{file}：{standing}",
     "not_proved.key": (
         "CloudTrail が署名したこと：鍵 {key}（{whence}）の写しに、CloudTrail の ListPublicKeys から得たものはない。"
         "証明されるのは、鍵と証拠とが互いに適合することだけである。"
+    ),
+    "not_proved.not_read": (
+        "本報告書のために全ファイルを読み取ってはいない。ファイルに関する記載は、最後の判定（{at}）時点のものである。"
     ),
     "not_proved.claims": (
         "ファイル名、アカウント、リージョン、クエリ ID および完了時刻は申告にとどまり、署名の対象ではない。"
