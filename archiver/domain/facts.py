@@ -15,10 +15,11 @@ class Label(StrEnum):
 
     SIGNED = "signed_by_aws"
     """CloudTrail's signature covers it, and held when it was last checked: CloudTrail itself listed the key."""
-    FITS_KEY = "signed_by_imported_key"
-    """A signature covers it and held, but with a key of which CloudTrail gave no copy: whose it is stays open."""
+    FITS_KEY = "signed_by_unproved_key"
+    """A signature covers it and held, but with a key of which CloudTrail gave no copy at an endpoint of its own: an
+    operator imported it, or another server listed it. Whose it is stays open."""
     OBSERVED = "observed_from_aws"
-    """An AWS API answered it over TLS; this archive wrote it down."""
+    """An AWS API, or the server that the configuration names in its place, answered it; it was written down here."""
     CLAIMED = "claimed"
     """It stands in the sign file or in the object's key, and nothing signs it."""
     RECORDED = "recorded_here"

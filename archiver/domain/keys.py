@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from archiver.domain.aws_hosts import is_cloudtrail
+
 LISTED: Final = "ListPublicKeys"
 """The method of a key that CloudTrail listed."""
 
@@ -58,6 +60,11 @@ class KeyProvenance:
     obtained_at: datetime
     request_id: str | None = None
 
+    @property
+    def is_cloudtrails(self) -> bool:
+        """True where CloudTrail itself gave the key: at an endpoint that is not AWS's it may be anybody."""
+        return self.method == LISTED and is_cloudtrail(self.endpoint)
+
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
@@ -68,8 +75,8 @@ class HeldKey:
 
     @property
     def is_listed(self) -> bool:
-        """True where CloudTrail itself gave this copy; an imported list may say anything of Region and window."""
-        return any(provenance.method == LISTED for provenance in self.provenance)
+        """True where CloudTrail itself gave this copy; another list may say anything of Region and window."""
+        return any(provenance.is_cloudtrails for provenance in self.provenance)
 
 
 def by_trust(copies: Iterable[HeldKey]) -> list[HeldKey]:
@@ -81,7 +88,7 @@ def by_trust(copies: Iterable[HeldKey]) -> list[HeldKey]:
 
 
 def _trust(held: HeldKey) -> tuple[object, ...]:
-    obtained = [p.obtained_at for p in held.provenance if p.method == LISTED or not held.is_listed]
+    obtained = [p.obtained_at for p in held.provenance if p.is_cloudtrails or not held.is_listed]
     facts = (held.key.region, held.key.valid_from, held.key.valid_until)
     return (
         not held.is_listed,

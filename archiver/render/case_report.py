@@ -276,7 +276,7 @@ def _public_key(key: PublicKey, signed: Label) -> Node:
     return {
         "@id": _key_id(key),
         "@type": "uco-observable:ObservableObject",
-        "uco-core:name": f"{'CloudTrail' if signed is Label.SIGNED else 'imported'} public key {key.fingerprint}",
+        "uco-core:name": f"{'CloudTrail' if signed is Label.SIGNED else 'unproved'} public key {key.fingerprint}",
         "uco-core:description": [
             "RSAPublicKey (PKCS#1) as DER, in base64. The MD5 is its name in sign files, no proof."
         ],

@@ -79,12 +79,13 @@ _EXCEPTIONS: Final = (
 
 
 def _not_shown(summary: Summary) -> str:
-    """Of the items whose key an operator only imported, what cannot be certified; "" where there are none."""
+    """Of the items whose key did not come from AWS, what cannot be certified; "" where there are none."""
     if not summary.imported_key:
         return ""
     return (
         f" For {_count('items', summary.imported_key)} in the report, no copy of the public key came from AWS "
-        "CloudTrail (ListPublicKeys): an operator imported it, or no copy of it is on record. For these it is NOT "
+        "CloudTrail (ListPublicKeys at an endpoint of AWS): an operator imported it, another server listed it, or no "
+        "copy of it is on record. For these it is NOT "
         "shown who signed the list of hash values, and this certification does not say that AWS CloudTrail did."
     )
 
@@ -109,7 +110,7 @@ def _count(name: str, number: int) -> str:
 
 
 def _ran(summary: Summary) -> str:
-    """What made the records: of a key that was only imported, the signer is left open."""
+    """What made the records: of a key that did not come from AWS, the signer is left open."""
     listed = (
         "AWS CloudTrail Lake ran the queries that the report names, wrote the result of each to files, and signed "
         "the ordered list of the SHA-256 hash values of these files with RSA (PKCS #1 v1.5, SHA-256)."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archiver.domain.dossier import ItemDossier
 from archiver.domain.facts import Label
+from archiver.domain.keys import LISTED
 from archiver.render.words.vocabulary import Words
 
 
@@ -33,4 +34,8 @@ def _key(item: ItemDossier, words: Words) -> str:
 
 
 def _whence(item: ItemDossier, words: Words) -> str:
-    return words.text("key.imported" if item.keys else "key.unheld")
+    """Where the key came from, which is not from CloudTrail."""
+    if not item.keys:
+        return words.text("key.unheld")
+    listed = [one for held in item.keys for one in held.provenance if one.method == LISTED]
+    return words.text("key.elsewhere", endpoint=listed[0].endpoint) if listed else words.text("key.imported")

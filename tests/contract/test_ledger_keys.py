@@ -16,7 +16,9 @@ def key(der: bytes = b"der", region: str = "us-east-1", window: bool = True) -> 
 
 
 def harvested(given: PublicKey, method: str, hour: int) -> KeyHarvested:
-    provenance = KeyProvenance(method, "endpoint", "caller", START + timedelta(hours=hour))
+    provenance = KeyProvenance(
+        method, "https://cloudtrail.eu-west-1.amazonaws.com", "caller", START + timedelta(hours=hour)
+    )
     return KeyHarvested(at=START, key=given, sha256=given.sha256, provenance=provenance)
 
 

@@ -39,7 +39,7 @@ def test_json_has_the_form_of_its_schema_and_proves_its_events(place: Place, tmp
     facts = {
         fact["name"]: fact for file in verified[0]["files"] if file["role"] == "result" for fact in file["facts"]
     }
-    assert (facts["sha512"]["label"], facts["first_event"]["label"]) == ("recorded_here", "signed_by_imported_key")
+    assert (facts["sha512"]["label"], facts["first_event"]["label"]) == ("recorded_here", "signed_by_unproved_key")
     assert (facts["packing"]["value"], facts["rows"]["absent"]) == ("intact", None)
 
 

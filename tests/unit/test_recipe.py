@@ -97,6 +97,7 @@ def test_a_bare_copy_of_the_key_hides_no_finding():
         assert judge_files(files, finder(keys), AROUND).findings == (Finding.REGION_MISMATCH,)
 
 
+AWS = "https://cloudtrail.us-east-1.amazonaws.com"
 TRUE = PublicKey(KEY.public.der, KEY.public.fingerprint, KEY.region, *WINDOW)
 ELSEWHERE = replace(TRUE, region="eu-west-1")
 EVER = replace(TRUE, valid_from=datetime(2000, 1, 1, tzinfo=UTC), valid_until=datetime(2099, 12, 31, tzinfo=UTC))
@@ -105,7 +106,7 @@ BARE = PublicKey(TRUE.der, TRUE.claimed_fingerprint)
 
 
 def listed(key: PublicKey, day: int = 1) -> HeldKey:
-    return HeldKey(key, (KeyProvenance("ListPublicKeys", "https://ct", "arn", datetime(2026, 1, day, tzinfo=UTC)),))
+    return HeldKey(key, (KeyProvenance("ListPublicKeys", AWS, "arn", datetime(2026, 1, day, tzinfo=UTC)),))
 
 
 def imported(key: PublicKey, day: int = 1) -> HeldKey:

@@ -342,7 +342,7 @@ def test_nothing_is_called_signed_by_aws_under_an_imported_key(words: Words) -> 
     assert words.text("result.imported", items=words.count("items", 1)) in shown.words
     marks = [each["class"] for _, each in shown.elements if (each.get("class") or "").startswith("mark ")]
     assert marks.count("mark signed_by_aws") == 1, "the legend alone"
-    assert marks.count("mark signed_by_imported_key") > 5
+    assert marks.count("mark signed_by_unproved_key") > 5
     listed = page(full_item(), heading=a_heading(language=words.language), words=words)
     assert words.text("result.imported", items=words.count("items", 1)) not in listed.words
     assert words.text("proved.signed", hashes=words.count("hashes", 2), signature=words.signatures["pass"]) in (

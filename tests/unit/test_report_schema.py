@@ -70,7 +70,7 @@ def test_reports_of_every_kind_have_the_form(kind: str, heading: str) -> None:
 def test_hashes_are_called_signed_by_aws_only_where_it_listed_the_key() -> None:
     kinds = ("full", "imported", "waiting")
     signed = [one["signed"] for one in report([DOSSIERS[kind](0) for kind in kinds], a_heading())["evidence"]]
-    assert [one["label"] for one in signed] == ["signed_by_aws", "signed_by_imported_key", None]
+    assert [one["label"] for one in signed] == ["signed_by_aws", "signed_by_unproved_key", None]
     assert signed[0]["hashes"] == signed[1]["hashes"]
     imported = json.dumps(report([DOSSIERS["imported"](0)], a_heading())["evidence"])
     assert "signed_by_aws" not in imported

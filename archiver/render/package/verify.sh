@@ -705,8 +705,20 @@ check_ways() {
   done
   set +f
   IFS=" $tab$nl"
-  if [ -z "$a" ]; then pass "$id: key_provenance.json tells how the key was obtained as the log does"
+  if [ -z "$a" ]; then pass "$id: key_provenance.json tells how the key was obtained as the log does"; told_of_key
   else unsure "$id: key_provenance.json: it tells of a way to the key that no entry of the log here tells of"; fi
+}
+
+# told_of_key: where each key came from, once: only what AWS itself listed is CloudTrail's, and that the reader must judge
+told_keys=' '
+told_of_key() {
+  case $told_keys in *" $key_sum "*) return ;; esac
+  told_keys="$told_keys$key_sum "
+  IFS=$nl
+  set -f
+  for b in $told_ways; do shown "$b"; note "the key $key_sum was obtained so: $s"; done
+  set +f
+  IFS=" $tab$nl"
 }
 
 # entry FILE: one entry of the log: its place in it, and what it says

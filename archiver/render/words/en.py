@@ -14,8 +14,8 @@ from archiver.render.words.vocabulary import Words
 
 _LABELS: Final = {
     Label.SIGNED: "signed by AWS",
-    Label.FITS_KEY: "signed by a key that an operator imported; not proved to be AWS",
-    Label.OBSERVED: "observed from an AWS API",
+    Label.FITS_KEY: "signed by a key that did not come from AWS (imported, or listed elsewhere): not proved",
+    Label.OBSERVED: "observed from an AWS API, or from the server that the configuration names in its place",
     Label.CLAIMED: "claimed, not signed",
     Label.RECORDED: "recorded here",
     Label.STATED: "stated by the operator",
@@ -23,7 +23,7 @@ _LABELS: Final = {
 
 _MARKS: Final = {
     Label.SIGNED: "AWS-signed",
-    Label.FITS_KEY: "imported key",
+    Label.FITS_KEY: "unproved key",
     Label.OBSERVED: "AWS API",
     Label.CLAIMED: "claimed",
     Label.RECORDED: "recorded",
@@ -267,8 +267,8 @@ _NOT_COVERED: Final = (
 
 _VERIFIED_MEANS: Final = (
     "CloudTrail, in the Region that the key belongs to, signed exactly these bytes: so where CloudTrail itself "
-    "listed the key. Where an operator imported it, somebody who has its private half signed them, and that this is "
-    "CloudTrail is not proved. It does not mean that the events "
+    "listed the key. Where an operator imported it, or another server listed it, somebody who has its private half "
+    "signed them, and that this is CloudTrail is not proved. It does not mean that the events "
     "in them happened, that they are complete, or that they answer the question they are shown for."
 )
 

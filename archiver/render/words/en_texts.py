@@ -81,6 +81,7 @@ TEXTS: Final = {
         "{hashes}, in this order. The signature {signature}."
     ),
     "key.imported": "which an operator imported",
+    "key.elsewhere": "which {endpoint} listed, no endpoint of AWS’s",
     "key.unheld": "of which no copy is on record",
     "proved.nothing": "Nothing is proved to be signed. The signature {signature}.",
     "proved.never_judged": "was never judged",
@@ -272,7 +273,7 @@ TEXTS: Final = {
     ),
     "certification.know.exceptions": (
         "Name every exception. Items that failed or could not be judged are not identical copies, and this draft "
-        "must not call them so. Of items whose key an operator only imported it is not shown that AWS CloudTrail "
+        "must not call them so. Of items whose key did not come from AWS it is not shown that AWS CloudTrail "
         "signed them: obtain the key by ListPublicKeys, or do not say so."
     ),
     "certification.know.limits": (

@@ -14,8 +14,8 @@ from archiver.render.words.vocabulary import Words
 
 _LABELS: Final = {
     Label.SIGNED: "AWS の電子署名の対象",
-    Label.FITS_KEY: "運用者が取り込んだ鍵による署名の対象（AWS の署名とは証明されていない）",
-    Label.OBSERVED: "AWS の API の応答",
+    Label.FITS_KEY: "AWS から得たのではない鍵による署名の対象（AWS の署名とは証明されていない）",
+    Label.OBSERVED: "AWS の API（または設定で指定されたサーバー）の応答",
     Label.CLAIMED: "申告のみ（署名の対象外）",
     Label.RECORDED: "本アーカイブの記録",
     Label.STATED: "運用者の申告",
@@ -23,7 +23,7 @@ _LABELS: Final = {
 
 _MARKS: Final = {
     Label.SIGNED: "AWS 署名",
-    Label.FITS_KEY: "取込鍵の署名",
+    Label.FITS_KEY: "未証明鍵の署名",
     Label.OBSERVED: "AWS API",
     Label.CLAIMED: "申告のみ",
     Label.RECORDED: "当方記録",
@@ -273,7 +273,8 @@ _NOT_COVERED: Final = (
 
 _VERIFIED_MEANS: Final = (
     "公開鍵の属するリージョンの CloudTrail が、まさにこのバイト列に署名したことを意味する。"
-    "ただし、これは CloudTrail 自身が公開鍵を提供した場合に限る。運用者が公開鍵を取り込んだ場合は、"
+    "ただし、これは CloudTrail 自身が公開鍵を提供した場合に限る。"
+    "運用者が公開鍵を取り込んだ場合や、別のサーバーから得た場合は、"
     "対応する秘密鍵を持つ者が署名したことを意味するにとどまり、それが CloudTrail であることは証明されていない。"
     "記録されたイベントが実際に起きたこと、記録が完全であること、"
     "または立証しようとする事項に対応していることを意味するものではない。"

@@ -85,6 +85,7 @@ TEXTS: Final = {
         "この鍵が CloudTrail のものであることは、ここでは証明されていない。{hashes}。電子署名は{signature}。"
     ),
     "key.imported": "運用者が取り込んだもの",
+    "key.elsewhere": "AWS のエンドポイントではない {endpoint} が提供したもの",
     "key.unheld": "写しが記録にないもの",
     "proved.nothing": "署名の対象であると証明されたものはない。電子署名は{signature}。",
     "proved.never_judged": "一度も検証されていない",
