@@ -14,6 +14,7 @@ from archiver.domain.records import Selection
 from archiver.domain.text import printable
 from archiver.errors import ArchiverError, LedgerAlteredError, StoppedError, UsageError
 from archiver.render.json_report import json_text
+from archiver.render.words.en import WORDS as ENGLISH
 from archiver.wiring import App, utc_now
 from archiver.wiring_ledger import log_verifier
 from archiver.work.dossier import Dossiers
@@ -38,9 +39,8 @@ _BEYOND: Final = "the report has more items than get a proof each; archiver ledg
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a report is asked to be. ``words``: of the selection; the rest as in ``Heading``."""
+    """What a report is asked to be: as in ``Heading``."""
 
-    words: str
     case: str = ""
     exhibit: str = ""
     purpose: str = ""
@@ -73,7 +73,8 @@ class Reporting:
             actor=app.actor,
             ledger_url=app.ledger.url,
             archive_url=app.store.url,
-            selection=asked.words,
+            selection=ENGLISH.selection(chosen),
+            chosen=chosen,
             case=asked.case,
             exhibit=asked.exhibit,
             purpose=asked.purpose,
@@ -88,7 +89,8 @@ class Reporting:
         """The same for the same head, selection and request, whenever and however often it is made."""
         asked, actor = self.request, self.app.actor
         told = [
-            *(self.before, self.log.head_root, asked.words, sorted(chosen.ids or ()), asked.case, asked.exhibit),
+            *(self.before, self.log.head_root, ENGLISH.selection(chosen), sorted(chosen.ids or ())),
+            *(asked.case, asked.exhibit),
             *(asked.purpose, asked.requester, asked.language, actor.user, actor.host, actor.version),
         ]
         return hashlib.sha256(json_text(told).encode("ascii", "backslashreplace")).hexdigest()[:32]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import select
 import signal
@@ -78,6 +79,7 @@ class Cli:
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         for number in _STOPPING:
             signal.signal(number, self._on_signal)
+        atexit.register(_ignore)
         return self.stop.is_set
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
@@ -88,6 +90,12 @@ class Cli:
             if sys.stderr.isatty() and self.verbosity >= 0:
                 os.write(sys.stderr.fileno(), b"\narchiver: stopping in good order; press again to break off\n")
         self.stop.set()
+
+
+def _ignore() -> None:
+    """The work is done and its status decided: a signal that comes while the interpreter ends changes neither."""
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _break_off(reader: socket.socket, _writer: socket.socket) -> None:

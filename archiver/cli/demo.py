@@ -6,6 +6,7 @@ import shlex
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -219,16 +220,21 @@ def _report(app: App, base: Path) -> None:
     from archiver.render.words.languages import WORDS
     from archiver.wiring import utc_now
     from archiver.wiring_log import trust_of
-    from archiver.wiring_report import SURVEY_BYTES, Reporting, Request, survey
+    from archiver.wiring_report import SURVEY_BYTES, Reporting, Request, hold, survey
     from archiver.work.log_state import log_state
 
-    _step(8, "Writing the chain-of-custody report: every file read to its end, a head signed, and all told as of it")
+    _step(
+        8,
+        "The chain-of-custody report: every file read, a head signed, the ledger verified, all told as of it",
+    )
     target = base / "report.html"
-    survey(app, Selection(), SURVEY_BYTES)
+    seen = survey(app, Selection(), SURVEY_BYTES)
     app.checkpoints().make()
     size = app.ledger.log.size()
     log = log_state(app.ledger.log, trust_of(app.settings.custody), size)
-    reporting = Reporting(app, log, Request("everything", purpose="demonstration"), utc_now(), size)
+    held, doubted = hold(app, log, size)
+    request = Request(purpose="demonstration")
+    reporting = Reporting(app, replace(log, held=held), request, utc_now(), size, doubted, seen)
     summary = report_on(app, TextDraft(HtmlReport(WORDS["en"], log.head_at)), reporting, Selection(), target)
     say(f"   {target}: {counted(summary.items, 'item')}")
 

@@ -19,11 +19,11 @@ from archiver.cli.log_head import sign_head
 from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.new_file import check_new
 from archiver.cli.output import counted, human_size, note, print_json, say, warn
-from archiver.cli.report import check_choice, named, reporting_of, survey_first
+from archiver.cli.report import check_choice, reporting_of, survey_first
 from archiver.cli.report_formats import FORMATS, draft_of, request_options
 from archiver.cli.select import Conditions, condition_options
 from archiver.domain.text import printable
-from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, StoppedError, StoreFullError
+from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, StoppedError, StoreFullError, UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 _FORMATS: Final = ("folder", "tar.zst", "zip")
 _ENDINGS: Final = {".tar.zst": "tar.zst", ".zip": "zip"}
+_OTHERS: Final = tuple(
+    f".{end}" for end in ("tar", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar", "iso", "html", "pdf", "json", "xml")
+)
 _REPORTS: Final = {"html": "html", "pdf": "pdf", "json": "json", "case": "jsonld", "premis": "xml"}
 _TOLD: Final = 20
 _CHUNK: Final = 1024 * 1024
@@ -102,7 +105,7 @@ def command(
 
     check_choice(ids, everything, conditions)
     target = Path(out).absolute()
-    form = form or next((known for end, known in _ENDINGS.items() if target.name.endswith(end)), "folder")
+    form = form or _format_of(target.name)
     given = moment_of(cli.environ)
     settings = cli.settings()
     check_new(target, settings.archive.path)
@@ -110,8 +113,7 @@ def command(
     try:
         with closing(wiring.open_app(settings, cli.stop, cli.progress())) as app:
             chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
-            words = named(chosen.ids) if chosen.ids else conditions.words()
-            asked = Request(words, case, exhibit, purpose, requester, language)
+            asked = Request(case, exhibit, purpose, requester, language)
             if at is None:
                 survey_first(app, cli, chosen, "auto", again=False)  # what is copied is hashed all the same
             reporting = reporting_of(app, cli, asked, given, at)
@@ -124,9 +126,21 @@ def command(
     except StoppedError as error:
         note(f"archiver: {error}")
         return EXIT_INTERRUPTED
-    if made.differs or made.altered or reporting.log.is_contradicted:
+    if made.differs or made.altered or made.troubled or reporting.log.is_contradicted:
         return EXIT_INTEGRITY
     return EXIT_UNREACHED if made.unread else EXIT_OK
+
+
+def _format_of(name: str) -> str:
+    """As *name* ends. Raises UsageError for the ending of a file of another kind: a folder is not what was meant."""
+    lower = name.lower()
+    known = next((form for end, form in _ENDINGS.items() if lower.endswith(end)), None)
+    if known is None and lower.endswith(_OTHERS):
+        raise UsageError(
+            f"--out {name}: {Path(lower).suffix} is no format of packages",
+            f"Choose with --format {'|'.join(_FORMATS)}.",
+        )
+    return known or "folder"
 
 
 def _check_room(app: App, chosen: Selection, target: Path) -> None:
@@ -196,7 +210,8 @@ def _export(
 
 
 def _writer(target: Path, form: str, moment: datetime) -> PackageWriter:
-    root = target.name.removesuffix(f".{form}")
+    end = f".{form}"
+    root = target.name[: -len(end)] if target.name.lower().endswith(end) else target.name
     root = re.sub(r"[^A-Za-z0-9._-]", "_", root).lstrip(".-") or "package"
     if form == "tar.zst":
         from archiver.adapters.files.package_tar import TarPackage
@@ -254,6 +269,9 @@ def _tell(made: Packaged, target: Path, form: str, as_json: bool) -> None:
             f"{counted(made.altered, 'item')} FAILED: ledger and log contradict each other, so there is no proof; "
             "archiver ledger verify says where"
         )
+    if made.troubled:
+        failed = counted(made.troubled, "item")
+        warn(f"{failed} FAILED: the archive does not hold what is on record; archiver audit says more")
     if made.unproved > made.altered:
         unproved = counted(made.unproved - made.altered, "item")
         warn(f"{unproved} without proof from the log: run archiver ledger checkpoint, then again")

@@ -113,12 +113,10 @@ def command(
     settings = cli.settings()
     check_target(target, force, settings.archive.path, _own_files(settings, cli, signing))
     cli.catch_signals()
-    asked = Request(conditions.words(), case, exhibit, purpose, requester, language)
+    asked = Request(case, exhibit, purpose, requester, language)
     try:
         with closing(wiring.open_app(settings, cli.stop, cli.progress())) as app:
             chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
-            if chosen.ids:
-                asked = replace(asked, words=named(chosen.ids))
             seen = survey_first(app, cli, chosen, survey, recording=at is None)
             reporting = reporting_of(app, cli, asked, now, at)
             reporting.seen = seen
@@ -236,12 +234,6 @@ def check_choice(ids: Sequence[str], everything: bool, conditions: Conditions) -
         raise UsageError("--verdict, --source and --account go with --all or --since/--until, not with IDs")
     if not (ids or everything or conditions.timed):
         raise UsageError("nothing is selected", "Name IDs, or give --all, or --since D and --until D.")
-
-
-def named(ids: Sequence[str]) -> str:
-    """A selection by *ids*, in words."""
-    count = len(set(ids))
-    return "one item, by its ID" if count == 1 else f"{count} items, by their IDs"
 
 
 def _recorder(app: App, form: str, selection: str) -> Recorded:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from archiver.domain.text import printable
-from archiver.domain.times import format_time, parse_time
+from archiver.domain.times import parse_time
 from archiver.domain.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -77,17 +77,6 @@ class Conditions:
 
         verdict = Verdict(self.verdict) if self.verdict is not None else None
         return Selection(ids, verdict, self.source, self.account, self.since, self.until)
-
-    def words(self) -> str:
-        """For people."""
-        parts = [
-            f"acquired at {format_time(self.since)} or later" if self.since else "",
-            f"acquired before {format_time(self.until)}" if self.until else "",
-            f"now {self.verdict}" if self.verdict is not None else "",
-            f"of source {self.source}" if self.source is not None else "",
-            f"of account {self.account}" if self.account is not None else "",
-        ]
-        return ", ".join(["everything archived", *filter(None, parts)])
 
 
 def condition_options(command: Callable[..., int]) -> Callable[..., int]:

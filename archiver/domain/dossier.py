@@ -17,6 +17,7 @@ from archiver.domain.evidence import Evidence, EvidenceState, FileRole, Origin
 from archiver.domain.facts import Absent, Fact, Label, signed_label
 from archiver.domain.keys import HeldKey
 from archiver.domain.log_records import LogState
+from archiver.domain.records import Selection
 from archiver.domain.verdict import Check, CheckResult, Finding, Reason, Verdict
 
 HASHES_SHOWN: Final = 1000
@@ -260,7 +261,8 @@ class Heading:
     """What stands above a report. ``case``, ``exhibit``, ``purpose``, ``requester``: the requester's words, "" where
     not given.
 
-    ``selection``: how the items were chosen, in words. ``log``: as it stood before the report, None where not asked.
+    ``selection``: how the items were chosen, in English words; ``chosen``: the same as a value, None where only words
+    are known. ``log``: as it stood before the report, None where not asked.
     ``id``: 32 hex, the same for the same head, selection and options. ``before``: events of the ledger that the
     report is made of, those with a smaller number; None for all. ``language``: ``en`` or ``ja``.
     """
@@ -278,3 +280,4 @@ class Heading:
     id: str = ""
     before: int | None = None
     language: str = "en"
+    chosen: Selection | None = None

@@ -58,6 +58,7 @@ class Packaged:
 
     ``manifest_sha256``: of ``tagmanifest-sha256.txt``. ``differing``: at most some hundred; ``differs``: how many.
     ``unproved``: items without a proof from the log; ``altered``: those of them whose ledger contradicts its log.
+    ``troubled``: items about which the archive beside their files (the key, say) is not what is on record.
     """
 
     by_verdict: dict[Verdict, int]
@@ -70,6 +71,7 @@ class Packaged:
     unread: int
     unproved: int
     altered: int = 0
+    troubled: int = 0
 
     @property
     def items(self) -> int:

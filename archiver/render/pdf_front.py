@@ -125,7 +125,8 @@ def _title(heading_: Heading, words: Words) -> Iterator[tuple[str, str, str]]:
     at = format_time(heading_.generated_at)
     yield words.text("generated"), words.text("generated_by", at=at, user=actor.user, host=actor.host), PLAIN
     yield words.text("tool"), f"{NAME} {actor.version}", PLAIN
-    yield words.text("selection"), heading_.selection, PLAIN
+    chosen = words.selection(heading_.chosen) if heading_.chosen else heading_.selection
+    yield words.text("selection"), chosen, PLAIN
     yield words.text("as_of"), _as_of(heading_, words), PLAIN
     yield words.text("ledger"), heading_.ledger_url, DATA
     yield words.text("archive"), heading_.archive_url, DATA

@@ -108,6 +108,7 @@ class _Count:
     unread: int = 0
     unproved: int = 0
     altered: int = 0
+    troubled: int = 0
 
     def differ(self, one: Differing) -> None:
         """Counts *one*, and keeps it where there are not too many."""
@@ -130,6 +131,7 @@ class _Count:
             unread=self.unread,
             unproved=self.unproved,
             altered=self.altered,
+            troubled=self.troubled,
         )
 
 
@@ -155,6 +157,7 @@ class _Item:
         self._custody()
         self._described()
         self._item = _as_found(self._item, self._differing, self._altered)
+        count.troubled += bool(self._item.archive_troubles) and not self._differing
         verdict = self._item.state.verdict
         count.by_verdict[verdict] = count.by_verdict.get(verdict, 0) + 1
         self._put("item.json", self._export.texts.item(self._item))

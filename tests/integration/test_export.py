@@ -385,3 +385,22 @@ def test_a_broken_off_export_leaves_nothing(
     assert "the unfinished package was removed" in said
     assert list(target.iterdir()) == []
     assert exported(own_place) == before
+
+
+@pytest.mark.parametrize("name", ["x.rar", "x.tgz", "x.TAR", "x.pdf"])
+def test_the_ending_of_another_kind_of_file_is_no_folder(place: Place, tmp_path: Path, name: str) -> None:
+    ran = place.run("export", "--all", "--out", str(tmp_path / name), status=2)
+    assert "is no format of packages" in ran.stderr
+    assert not (tmp_path / name).exists()
+    place.run("export", "--all", "--format", "folder", "--out", str(tmp_path / name))
+    assert (tmp_path / name / "bagit.txt").exists()
+
+
+def test_a_key_that_was_altered_in_the_archive_fails_the_package(own_place: Place, tmp_path: Path) -> None:
+    (file,) = own_place.folder.glob("archive/keys/*/public_key_x509.pem")
+    file.chmod(0o644)
+    file.write_text("none")
+    out = tmp_path / "package"
+    ran = own_place.run("export", own_place.item("good")["id"], "--out", str(out), status=1)
+    assert "1 item FAILED: the archive does not hold what is on record" in ran.stderr
+    assert check(out).names("the archive's own verdict is FAILED: archive_altered")

@@ -16,6 +16,7 @@ from archiver.domain.dossier import Happening, Standing, Step
 from archiver.domain.evidence import FileRole
 from archiver.domain.facts import Absent, Fact, Label
 from archiver.domain.log_records import KeyStanding
+from archiver.domain.records import Selection
 from archiver.domain.survey import Packing
 from archiver.domain.verdict import CheckResult, Finding, Reason, Verdict
 from archiver.render.words.languages import WORDS
@@ -142,3 +143,15 @@ def test_values() -> None:
     assert words.fact_name("new_name") == "new name"
     assert [words.count("files", n) for n in (0, 1, 1234)] == ["0 files", "1 file", "1,234 files"]
     assert words.step(Step("t {x}", (), "e", "unheard-of")) == ("t {x}", "e")
+
+
+def test_the_selection_is_told_in_the_language_of_the_report() -> None:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    chosen = Selection(verdict=Verdict.FAILED, source="prod", since=since)
+    said = WORDS["en"].selection(chosen)
+    assert said == "everything archived, acquired at 2026-01-01T00:00:00Z or later, now failed, of source prod"
+    assert WORDS["ja"].selection(chosen).isascii() is False
+    assert "prod" in WORDS["ja"].selection(chosen)
+    assert WORDS["en"].selection(Selection(ids=["a", "a"])) == "one item, by its ID"
+    assert WORDS["en"].selection(Selection(ids=["a", "b"])) == "2 items, by their IDs"
+    assert WORDS["ja"].selection(Selection(ids=["a", "b"])) == "ID で指定した 2 件"

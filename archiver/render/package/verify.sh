@@ -716,7 +716,12 @@ told_of_key() {
   told_keys="$told_keys$key_sum "
   IFS=$nl
   set -f
-  for b in $told_ways; do shown "$b"; note "the key $key_sum was obtained so: $s"; done
+  for b in $told_ways; do
+    a=''
+    while case $b in *'|'*) ;; *) false ;; esac do a="$a${a:+, }${b%%|*}" b=${b#*|}; done
+    shown "$a"
+    note "the key $key_sum was obtained so: $s"
+  done
   set +f
   IFS=" $tab$nl"
 }

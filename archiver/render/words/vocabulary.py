@@ -11,6 +11,7 @@ from archiver.domain.dossier import Happening, Standing, Step
 from archiver.domain.evidence import FileRole
 from archiver.domain.facts import Absent, Fact, Label
 from archiver.domain.log_records import KeyStanding
+from archiver.domain.records import Selection
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Finding, Reason, Verdict
 
@@ -74,6 +75,20 @@ class Words:
     def occasion(self, code: str) -> str:
         """When something was judged."""
         return self.values.get(f"occasion.{code}", code)
+
+    def selection(self, chosen: Selection) -> str:
+        """Which items were chosen. Names in it may be hostile, as in :meth:`sentence`."""
+        if chosen.ids is not None:
+            return self.count("choice.ids", len(set(chosen.ids)))
+        given = (
+            ("since", chosen.since and format_time(chosen.since)),
+            ("until", chosen.until and format_time(chosen.until)),
+            ("verdict", chosen.verdict and self.verdict_names[chosen.verdict].lower()),
+            ("source", chosen.source),
+            ("account", chosen.account),
+        )
+        told = [self.text(f"choice.{name}", value=value) for name, value in given if value is not None]
+        return self.text("join").join([self.text("choice.all"), *told])
 
     def sentence(self, event: Happening) -> str:
         """What *event* says. Its terms may be hostile: they are put in as they are, for the renderer to escape."""
