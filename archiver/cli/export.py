@@ -23,7 +23,16 @@ from archiver.cli.report import check_choice, reporting_of, survey_first
 from archiver.cli.report_formats import FORMATS, draft_of, request_options
 from archiver.cli.select import Conditions, condition_options
 from archiver.domain.text import printable
-from archiver.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_UNREACHED, StoppedError, StoreFullError, UsageError
+from archiver.errors import (
+    EXIT_INTEGRITY,
+    EXIT_OK,
+    EXIT_UNREACHED,
+    LogForkedError,
+    SigningError,
+    StoppedError,
+    StoreFullError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -116,6 +125,7 @@ def command(
             asked = Request(case, exhibit, purpose, requester, language)
             if at is None:
                 survey_first(app, cli, chosen, "auto", again=False)  # what is copied is hashed all the same
+                _state_account(app, cli, chosen)
             reporting = reporting_of(app, cli, asked, given, at)
             if "SOURCE_DATE_EPOCH" not in cli.environ:
                 reporting.now = (reporting.log.head_at or given).replace(microsecond=0)
@@ -143,6 +153,18 @@ def _format_of(name: str) -> str:
     return known or "folder"
 
 
+def _state_account(app: App, cli: Cli, chosen: Selection) -> None:
+    """Has the log say which entries it has about *chosen*, where a head can be signed for that."""
+    from archiver.wiring import utc_now
+    from archiver.work.account import state_account
+
+    try:
+        _ = app.signer().key
+        state_account(app.ledger, utc_now, chosen, lambda: sign_head(app, cli, by_kms=True))
+    except (SigningError, LogForkedError):  # said where the report's head is looked for
+        return
+
+
 def _check_room(app: App, chosen: Selection, target: Path) -> None:
     """Raises StoreFullError now where the evidence alone has no room at *target*: not after hours of copying."""
     records = app.ledger.evidence.select(chosen, unreadable=lambda _id, _why: None)
@@ -168,6 +190,7 @@ def _export(
     from archiver.domain.package import PackageAbout
     from archiver.render.package_texts import doubts_of, guide, item_bytes, script
     from archiver.wiring import utc_now
+    from archiver.work.account import account_under
     from archiver.work.export import Export, Texts
     from archiver.work.export_log import package_head
 
@@ -187,10 +210,14 @@ def _export(
     texts = Texts(script(), guide, item_bytes)
     use_case = Export(app.store, app.ledger.evidence.events, texts, app.progress, app.stop.is_set)
     extras = [_Report(form, heading, target.parent, app.stop.is_set) for form in reports]
+    head = package_head(reporting.log)
     try:
-        with _writer(target, form, reporting.now) as writer:
+        with tempfile.TemporaryFile() as text, _writer(target, form, reporting.now) as writer:
             _check_room(app, chosen, target)
-            made = use_case.run(reporting.items(chosen), writer, about, package_head(reporting.log), extras)
+            account = account_under(app.ledger, chosen, head.size, text) if head else None
+            if account is None:
+                warn("the log has no account of these items under this head: that the package is whole is not shown")
+            made = use_case.run(reporting.items(chosen), writer, about, head, extras, account)
             entry = Exported(
                 at=utc_now(),
                 ids=made.ids,

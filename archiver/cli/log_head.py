@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from archiver.wiring import App
 
 
-def sign_head(app: App, cli: Cli) -> None:
-    """Makes a checkpoint where something was recorded and the key can be read. Raises LogForkedError alone."""
-    if app.settings.custody.is_kms or app.stop.is_set():
+def sign_head(app: App, cli: Cli, *, by_kms: bool = False) -> None:
+    """Makes a checkpoint where something was recorded and the key can be read. Raises LogForkedError alone.
+
+    *by_kms*: AWS KMS is asked, too.
+    """
+    if (app.settings.custody.is_kms and not by_kms) or app.stop.is_set():
         return
     try:
         _ = app.signer().key

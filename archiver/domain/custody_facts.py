@@ -84,3 +84,20 @@ class Exported(Entry):
     manifest_sha256: str
     files: int
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsAccounted(Entry):
+    """Which entries of the log are about some items, stated before a package of them is made: none can be left out.
+
+    ``items``: how many. ``before``: entries with a smaller number are meant; where nothing came between, it is this
+    entry's own number.
+    ``sha256``: of the account, a text with a line for each item in the package's order: its ID, how many entries the
+    package holds of it and its public keys, and the SHA-256 of their numbers (decimal, each with a newline, sorted
+    as bytes).
+    """
+
+    kind: ClassVar[str] = "events_accounted"
+    before: int
+    items: int
+    sha256: str

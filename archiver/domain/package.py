@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import IO
 
 from archiver.domain.verdict import Verdict
 
@@ -17,6 +18,16 @@ class PackageHead:
     size: int
     note: str
     vkey: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageAccount:
+    """Which entries of the log there are, for the package: ``leaf`` and ``path`` of the entry that says so, and the
+    ``text`` that it pins, a line an item (``custody_facts.EventsAccounted``)."""
+
+    leaf: bytes
+    path: bytes
+    text: IO[bytes]
 
 
 @dataclass(frozen=True, slots=True)

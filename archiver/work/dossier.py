@@ -165,7 +165,7 @@ class Dossiers:
         archive = ArchiveReader(self.store, evidence, files, history, signed_label(keys))
         archive.altered += self._altered_keys(keys)
         sign_file, header, query_string = archive.sign_file(), archive.header(), archive.query_string()
-        state = _said(_state_after(history) or row, Reason.LEDGER_ALTERED, disagreements)
+        state = _said(state_after(history) or row, Reason.LEDGER_ALTERED, disagreements)
         troubles, state = _found(archive, look, state)
         return ItemDossier(
             evidence=evidence,
@@ -274,7 +274,7 @@ def _evidence(
     return evidence, EvidenceState(Verdict.FAILED, (Reason.LEDGER_ALTERED,), (), None, now)
 
 
-def _state_after(history: History) -> EvidenceState | None:
+def state_after(history: History) -> EvidenceState | None:
     """What the events of *history* make of the item, by the rules by which the ledger keeps it; None for none."""
     state: EvidenceState | None = None
     for entry, _ in history.entries:

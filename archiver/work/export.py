@@ -15,7 +15,7 @@ from archiver.domain.custody_facts import QueryDescribed
 from archiver.domain.dossier import ItemDossier, Standing
 from archiver.domain.evidence import EvidenceFile, FileRole
 from archiver.domain.limits import CHUNK_BYTES, SIGN_FILE_BYTES
-from archiver.domain.package import Differing, PackageAbout, Packaged, PackageHead
+from archiver.domain.package import Differing, PackageAbout, PackageAccount, Packaged, PackageHead
 from archiver.domain.records import CustodyEvent
 from archiver.domain.sign_file import (
     RESULT_NAME,
@@ -34,7 +34,7 @@ from archiver.package_ports import PackageExtra, PackageSource, PackageWriter
 from archiver.ports import Progress, ShouldStop
 from archiver.verify.signature import KeyUnusableError, pem_pkcs1, pem_x509
 from archiver.work.export_bag import Bag, safe_name
-from archiver.work.export_log import head_files, proof_files
+from archiver.work.export_log import account_files, head_files, proof_files
 
 _TOLD: Final = 200
 """Differing files that are told one by one; the others are counted, and each item names its own."""
@@ -69,8 +69,11 @@ class Export:
         about: PackageAbout,
         head: PackageHead | None,
         extras: Sequence[PackageExtra] = (),
+        account: PackageAccount | None = None,
     ) -> Packaged:
         """Writes *items*, in their order, and whatever *extras* make of them. *writer* is finished, not published.
+
+        *account*: which entries the log has about just these items.
 
         Raises UsageError where there is no item, StoppedError, StoreError, LedgerError.
         """
@@ -84,6 +87,8 @@ class Export:
                 raise UsageError("no evidence is archived that meets this; no package was made")
             for name, data in head_files(head) if head else ():
                 bag.add_bytes(f"log/{name}", data)
+            for name, size, data_of in account_files(account) if account else ():
+                bag.add(f"log/{name}", size, data_of)
             if about.doubts or about.unlooked:
                 bag.add_bytes("held.txt", _held(about))
             for extra in extras:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from archiver.domain.limits import CHUNK_BYTES
 from archiver.domain.log_records import LogState
-from archiver.domain.package import PackageHead
+from archiver.domain.package import PackageAccount, PackageHead
 from archiver.log.item_proof import ItemProof, ProvenEvent, decode
 from archiver.log.note import VerifierKey, parse_key, parse_note, signed_by
 from archiver.log.proof import parse_proof
@@ -50,6 +52,15 @@ def _pem(key: VerifierKey) -> bytes:
     return b"-----BEGIN PUBLIC KEY-----\n" + encoded + b"\n-----END PUBLIC KEY-----\n"
 
 
+def account_files(account: PackageAccount) -> Iterator[tuple[str, int, Iterator[bytes]]]:
+    """(name, bytes, the bytes) of what lies in ``data/log`` of the account."""
+    yield "accounts.leaf", len(account.leaf), iter([account.leaf])
+    yield "accounts.path", len(account.path), iter([account.path])
+    size = account.text.seek(0, os.SEEK_END)
+    account.text.seek(0)
+    yield "accounts.txt", size, iter(lambda: account.text.read(CHUNK_BYTES), b"")
+
+
 def proof_files(proof: bytes) -> Iterator[tuple[str, bytes]]:
     """(name, bytes) of what lies in an item's ``custody``: each leaf and its path, in plain pieces.
 
@@ -68,6 +79,10 @@ def proof_files(proof: bytes) -> Iterator[tuple[str, bytes]]:
 def _path(event: ProvenEvent) -> bytes:
     """Index and size, then the audit path, sibling of the leaf first: one a line."""
     proof = parse_proof(event.proof.encode("utf-8"))
-    size = proof.checkpoint.split("\n", 2)[1]
-    lines = [f"index {event.seq}", f"size {size}", *(one.hex() for one in proof.hashes)]
+    return path_file(event.seq, int(proof.checkpoint.split("\n", 2)[1]), proof.hashes)
+
+
+def path_file(seq: int, size: int, hashes: Sequence[bytes]) -> bytes:
+    """The audit path of entry *seq* in the tree of *size*, as packages have it."""
+    lines = [f"index {seq}", f"size {size}", *(one.hex() for one in hashes)]
     return "".join(f"{line}\n" for line in lines).encode("ascii")

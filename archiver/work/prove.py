@@ -68,9 +68,7 @@ class Prover:
                 f"the checkpoint of {head.checkpoint.size} leaves does not cover the item's acquisition",
                 _CHECKPOINT_REMEDY if size is None else "choose a later one with --checkpoint, or leave that out",
             )
-        keys = self.ledger.keys.events(_keys_of(covered))
-        wanted = sorted({event.seq: event for event in (*keys, *covered)}.items())
-        whole = [event for seq, event in wanted if seq < head.checkpoint.size]
+        whole = proven_events(self.ledger, covered, head.checkpoint.size)
         first = next(self.ledger.log.checkpoints(after=acquired.seq), None)
         under = None if first is None or first.size >= head.checkpoint.size else self._read(first)
         prover = _Hashed(self.ledger, head, whole, under)
@@ -198,6 +196,16 @@ def _keys_of(events: Sequence[CustodyEvent]) -> set[str]:
             if isinstance(sha256, str):
                 found.add(sha256)
     return found
+
+
+def proven_events(ledger: Ledger, covered: Sequence[CustodyEvent], size: int) -> list[CustodyEvent]:
+    """Everything below *size* that the proof of an item holds whose events *covered* are: its keys' events, too.
+
+    Raises LedgerAlteredError for a body that cannot be read, LedgerError.
+    """
+    keys = ledger.keys.events(_keys_of(covered))
+    wanted = sorted({event.seq: event for event in (*keys, *covered)}.items())
+    return [event for seq, event in wanted if seq < size]
 
 
 class _Hashed:

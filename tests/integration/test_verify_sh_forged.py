@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from archiver.demo.deliveries import gzip_bytes, make_delivery, make_signing_key
 from archiver.log.note import ed25519_key, format_note, signature_line
 from archiver.verify.signature import pem_pkcs1, pem_x509
-from tests.support.filled import COMPLETE, fill
+from tests.support.filled import COMPLETE, Place, fill
 from tests.support.packages import (
     Checked,
     check,
@@ -66,6 +66,21 @@ def change(path: Path, old: str, new: str) -> None:
 
 def each_sibling(package: Path) -> list[str]:
     return leaf(package).with_suffix(".path").read_text().splitlines()[2:]
+
+
+def left_out(package: Path, kind: str) -> None:
+    """Takes the entries of *kind* out of the package, with their paths."""
+    found = [p for p in (item_of(package) / "custody").glob("*.leaf") if f'"kind":"{kind}"' in p.read_text()]
+    assert found
+    for path in found:
+        path.unlink()
+        path.with_suffix(".path").unlink()
+
+
+def other_account(package: Path) -> None:
+    """Puts a true entry of the log in the place of its account."""
+    for end in (".leaf", ".path"):
+        shutil.copy(leaf(package).with_suffix(end), package / f"data/log/accounts{end}")
 
 
 def renamed(path: Path, name: str) -> None:
@@ -140,6 +155,19 @@ SEALED: dict[str, tuple[Damage, str]] = {
     "log key": (lambda p: flip(p / "data/log/log_key.pem", 60), "data/log/log_key.pem"),
     "vkey": (lambda p: flip(p / "data/log/vkey", 45), "data/log/vkey"),
     "verdict": (lambda p: change(item_of(p) / "verdict.txt", "verified", "splendid"), "verdict.txt tells no verdict"),
+    "entry left out": (lambda p: left_out(p, "evidence_surveyed"), "were left out, or put in"),
+    "entry of the key left out": (lambda p: left_out(p, "key_harvested"), "were left out, or put in"),
+    "account altered": (lambda p: flip(p / "data/log/accounts.txt"), "accounts.txt is NOT what the log says"),
+    "account's entry altered": (lambda p: flip(p / "data/log/accounts.leaf", 40), "NOT the last entry but one"),
+    "account's entry gone": (lambda p: (p / "data/log/accounts.leaf").unlink(), "data/log: accounts.leaf: missing"),
+    "account of another place": (
+        lambda p: change(p / "data/log/accounts.path", "index ", "index 1"),
+        "NOT the last entry but one",
+    ),
+    "another entry as account": (other_account, "NOT the last entry but one"),
+    "words gone": (lambda p: (item_of(p) / "item.json").unlink(), "item.json is missing"),
+    "provenance gone": (lambda p: (item_of(p) / "key_provenance.json").unlink(), "key_provenance.json is missing"),
+    "proof gone": (lambda p: (item_of(p) / "proof.json").unlink(), "proof.json is missing"),
     "no item": (lambda p: shutil.rmtree(item_of(p)), "there is no item of evidence"),
 }
 
@@ -153,6 +181,32 @@ def test_a_forger_who_makes_the_lists_anew_is_found_out(good: Path, what: str) -
     assert done.status == 1
     assert done.names(named), done.text
     assert not Path("/owned").exists()
+
+
+def test_without_the_logs_account_nothing_shows_that_no_entry_was_left_out(good: Path) -> None:
+    assert check(good).status == 0
+    for path in (good / "data/log").glob("accounts.*"):
+        path.unlink()
+    left_out(good, "evidence_surveyed")
+    reseal(good)
+    done = check(good)
+    assert (done.status, done.failed) == (2, [])
+    assert any("that no entry about an item was left out" in line for line in done.unsure)
+
+
+@pytest.mark.parametrize("what", ["good", "unlisted", "keyless"])
+def test_an_item_that_was_left_out_is_missed(
+    place: Place, packages: dict[str, Path], tmp_path: Path, what: str
+) -> None:
+    package = copy_of(packages["all"], tmp_path / "package")
+    item = place.item(what)["id"]
+    shutil.rmtree(package / "data/evidence" / item)
+    for algorithm in ("sha256", "sha512"):
+        listed = package / f"manifest-{algorithm}.txt"
+        listed.write_text("".join(ln for ln in listed.read_text().splitlines(keepends=True) if item not in ln))
+    seal_tags(package)
+    done = check(package)
+    assert done.names("the log's account is of other items") or done.names("account has more items than are here")
 
 
 def test_every_hash_of_a_path_counts(good: Path) -> None:

@@ -726,6 +726,53 @@ told_of_key() {
   IFS=" $tab$nl"
 }
 
+# check_account: the log's own word, under this very head, on which entries it has about the items here
+on_account() {
+  case $event$at in
+    text/kind) k_kind=$value ;;
+    other/before) k_before=$value ;;
+    text/sha256) k_sha256=$value ;;
+  esac
+}
+account=no
+check_account() {
+  b=''
+  for e in accounts.txt accounts.leaf accounts.path; do [ -f data/log/$e ] || b="$b $e"; done
+  [ "$b" != ' accounts.txt accounts.leaf accounts.path' ] ||
+    { unsure 'that no entry about an item was left out: the log states no account of them under this head'; return; }
+  [ -z "$b" ] || { fail "data/log:$b: missing, so the log's account of its entries cannot be checked"; return; }
+  [ "$head" != no ] || { unsure "the log's account of its entries: the log's head does not hold"; return; }
+  leaf='' k_kind='' k_before='' k_sha256='' seq=$((size - 2))
+  IFS= read -r leaf < data/log/accounts.leaf
+  sum data/log/accounts.leaf
+  a=$h
+  text_sum "$leaf"
+  [ "$a" = "$h" ] || { fail 'data/log/accounts.leaf is not an entry of a log: it is not one line of text'; return; }
+  h=$({ printf '\000'; printf '%s' "$leaf"; } | sha256sum)
+  included data/log/accounts.path "$seq" "${h%% *}" || { fail "data/log/accounts.leaf is NOT the last entry but one under this head: $why"; return; }
+  json data/log/accounts.leaf on_account && [ "$k_kind" = events_accounted ] && [ "$k_before" = "$seq" ] ||
+    { fail 'data/log/accounts.leaf is no account of entries'; return; }
+  sum data/log/accounts.txt
+  [ "$h" = "$k_sha256" ] || { fail "data/log/accounts.txt is NOT what the log says of its entries"; return; }
+  account=yes
+  exec 6< data/log/accounts.txt
+}
+
+# check_complete: the entries of item $id here are all that the log has about it and its keys, by the account
+check_complete() {
+  [ $account = yes ] || return 0
+  read -r a b c <&6 && [ "$a" = "$id" ] || { account=no; shown "${a:-none}"; fail "$id: the log's account is of other items (next is $s): items were left out, or put in"; return; }
+  [ ! -f "$e/no-proof.txt" ] || return 0
+  n=0 s=''
+  for l in "$e"/custody/*.leaf; do
+    [ -f "$l" ] || continue
+    l=${l##*/} n=$((n + 1)) s=$s${l%.leaf}$nl
+  done
+  text_sum "$s"
+  if [ "$n $h" = "$b $c" ]; then pass "$id: its entries here ($n) are all that the log has about it"
+  else log_fails=$((log_fails + 1)); shown "$b"; fail "$id: $n entries are here, and these are NOT the $s that the log has about it: some were left out, or put in"; fi
+}
+
 # entry FILE: one entry of the log: its place in it, and what it says
 entry() {
   seq=${1##*/} seq=${seq%.leaf}
@@ -862,6 +909,10 @@ check_item() {
   for n in $odd_names; do fail "$id: $n does not belong there"; done
   if check_sign_file; then check_signature; fi
   check_log
+  check_complete
+  for n in item.json verdict.txt; do [ -f "$e/$n" ] || fail "$id: $n is missing"; done
+  [ -z "$key_sum" ] || [ -f "$e/key_provenance.json" ] || fail "$id: key_provenance.json is missing, and a key is here"
+  if [ -d "$e/custody" ] && [ ! -f "$e/proof.json" ]; then fail "$id: proof.json is missing, and its entries are here"; fi
   shown "$reasons"
   case $said in
     verified) said_verified=$((said_verified + 1)) ;;
@@ -904,12 +955,14 @@ take() {
 if [ $fails -eq 0 ]; then whole=yes; else whole=no; fi
 id=''
 if [ $payload = yes ]; then
+  check_account
   exec 5< manifest-sha256.txt
   while IFS= read -r entry <&5 || [ -n "$entry" ]; do
     path=${entry#*"  "}
     case $path in
       data/evidence/*/*) ;;
-      data/log/checkpoint | data/log/checkpoint.text | data/log/checkpoint.sig | data/log/vkey | data/log/log_key.pem | data/held.txt) continue ;;
+      data/log/checkpoint | data/log/checkpoint.text | data/log/checkpoint.sig | data/log/vkey | data/log/log_key.pem) continue ;;
+      data/log/accounts.txt | data/log/accounts.leaf | data/log/accounts.path | data/held.txt) continue ;;
       data/report/report.html | data/report/report.pdf | data/report/report.json | data/report/report.jsonld | data/report/report.xml) continue ;;
       *) fail "$path is no file of a package"; continue ;;
     esac
@@ -923,6 +976,11 @@ if [ $payload = yes ]; then
   done
   exec 5<&-
   [ -z "$id" ] || check_item
+  if [ $account = yes ]; then
+    a=''
+    if read -r a b c <&6; then shown "$a"; fail "the log's account has more items than are here: $s is missing"
+    else pass "the items here are those of the log's account"; fi
+  fi
 else
   for d in data/evidence/*/; do
     [ -d "$d" ] || continue

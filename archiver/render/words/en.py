@@ -120,6 +120,7 @@ _SENTENCES: Final = {
     "query_described": "CloudTrail was asked about the query {query}. {refusal}",
     "evidence_surveyed": "{files} read to the end: SHA-512, rows, times of events",
     "reported": "in a report as {form}, SHA-256 {sha256}",
+    "events_accounted": "the log's entries about the items of a package were counted",
     "exported": "in a package as {form}, whose tagmanifest-sha256.txt has the SHA-256 {sha256}",
 }
 

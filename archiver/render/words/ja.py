@@ -120,6 +120,7 @@ _SENTENCES: Final = {
     "query_described": "クエリ {query} について CloudTrail に照会。{refusal}",
     "evidence_surveyed": "{files}を末尾まで読み取り（SHA-512、行数、イベント時刻）",
     "reported": "報告書（{form}）に収録。SHA-256 {sha256}",
+    "events_accounted": "パッケージに収録する項目に関するログの全件を計上",
     "exported": "証拠パッケージ（{form}）に収録。tagmanifest-sha256.txt の SHA-256 {sha256}",
 }
 
