@@ -37,7 +37,7 @@ from archiver.render.words.vocabulary import Words
 IN_FULL: Final = 50
 """Most items that stand in full; the attached JSON has all."""
 
-TEXT: Final = 350_000
+TEXT: Final = 280_000
 """Most characters that items have on the pages: typst takes some 400 bytes of memory for each."""
 
 REPORT: Final = "report.json.gz"
