@@ -19,6 +19,7 @@ from archiver.wiring import App, utc_now
 from archiver.wiring_ledger import log_verifier
 from archiver.work.dossier import Dossiers
 from archiver.work.doubted import Doubted
+from archiver.work.log_verify_report import UNREADABLE
 from archiver.work.prove import Prover
 from archiver.work.survey import Survey, SurveyResult
 
@@ -137,13 +138,12 @@ def hold(app: App, log: LogState, before: int) -> tuple[LedgerHeld, Doubted]:
     *before*: the report's events. Raises LedgerError, StoppedError.
     """
     found = log_verifier(app, log.trust.keys, online=False).run(online=False)
-    leading = sorted(found.problems, key=lambda problem: (problem.because is not None, problem.rank))
-    held = LedgerHeld(
-        tuple(leading[:PROBLEMS_TOLD]),
-        found.problem_count,
-        found.failed,
-        found.notes if found.unreached else (),
-    )
+    unread = [problem for problem in found.problems if problem.kind == UNREADABLE]
+    wrong = [problem for problem in found.problems if problem.kind != UNREADABLE]
+    leading = sorted(wrong, key=lambda problem: (problem.because is not None, problem.rank))
+    notes = [*(found.notes if found.unreached else ()), *(problem.detail for problem in unread)]
+    count = found.problem_count - len(unread) if found.failed else 0
+    held = LedgerHeld(tuple(leading[:PROBLEMS_TOLD]), count, tuple(notes[:PROBLEMS_TOLD]))
     return held, Doubted(found, app.ledger.log, app.published, before)
 
 

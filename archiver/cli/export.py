@@ -9,17 +9,18 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 import click
 
 from archiver.cli.context import Cli, pass_cli
-from archiver.cli.log_head import sign_head
+from archiver.cli.log_head import sign_head, sign_head_soon
 from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.new_file import check_new
 from archiver.cli.output import counted, human_size, note, print_json, say, warn
-from archiver.cli.report import check_choice, reporting_of, survey_first
+from archiver.cli.report import check_choice, check_head, reporting_of, survey_first
 from archiver.cli.report_formats import FORMATS, draft_of, request_options
 from archiver.cli.select import Conditions, condition_options
 from archiver.domain.text import printable
@@ -67,8 +68,9 @@ ID is an evidence ID, a query ID, or the beginning of either that only one item 
 
 Exit status: 0 the package is written, whatever the verdicts in it; 1 it is, and holds files that are not what was
 acquired, or the ledger and its log contradict each other (it is marked FAILED, and the end says so); 2 nothing was
-done (nothing selected, the target is there already or cannot be written); 3 the package is written, and files could
-not be read; 4 the ledger or the disk could not go on; 130 interrupted, and nothing is left behind.
+done (nothing selected, the target is there already or cannot be written); 3 the package is written, and files, a part
+of the ledger or the log's key were not to be had; 4 the ledger or the disk could not go on; 130 interrupted, and
+nothing is left behind.
 """
 
 
@@ -122,11 +124,13 @@ def command(
     try:
         with closing(wiring.open_app(settings, cli.stop, cli.progress())) as app:
             chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
+            check_head(app, at)
             asked = Request(case, exhibit, purpose, requester, language)
             if at is None:
                 survey_first(app, cli, chosen, "auto", again=False)  # what is copied is hashed all the same
-                _state_account(app, cli, chosen)
             reporting = reporting_of(app, cli, asked, given, at)
+            if at is None:
+                _state_account(app, cli, chosen, reporting)
             if "SOURCE_DATE_EPOCH" not in cli.environ:
                 reporting.now = (reporting.log.head_at or given).replace(microsecond=0)
             reporting.proofs = sys.maxsize
@@ -138,7 +142,7 @@ def command(
         return EXIT_INTERRUPTED
     if made.differs or made.altered or made.troubled or reporting.log.is_contradicted:
         return EXIT_INTEGRITY
-    return EXIT_UNREACHED if made.unread else EXIT_OK
+    return EXIT_UNREACHED if made.unread or reporting.log.is_unverified else EXIT_OK
 
 
 def _format_of(name: str) -> str:
@@ -153,16 +157,26 @@ def _format_of(name: str) -> str:
     return known or "folder"
 
 
-def _state_account(app: App, cli: Cli, chosen: Selection) -> None:
-    """Has the log say which entries it has about *chosen*, where a head can be signed for that."""
+def _state_account(app: App, cli: Cli, chosen: Selection, reporting: Reporting) -> None:
+    """Has the log say which entries it has about *chosen*, under a head that the package is then made of.
+
+    Only where nothing speaks against the ledger: what it does not know rightly it must not sign.
+    """
     from archiver.wiring import utc_now
     from archiver.work.account import state_account
+    from archiver.work.log_state import log_state
 
+    log = reporting.log
+    if log.is_contradicted or log.is_unverified:
+        return
     try:
         _ = app.signer().key
-        state_account(app.ledger, utc_now, chosen, lambda: sign_head(app, cli, by_kms=True))
+        size = state_account(app.ledger, utc_now, chosen, lambda: sign_head_soon(app, cli, by_kms=True))
     except (SigningError, LogForkedError):  # said where the report's head is looked for
         return
+    if size is not None:
+        reporting.log = replace(log_state(app.ledger.log, log.trust, size), held=log.held)
+        reporting.before = size
 
 
 def _check_room(app: App, chosen: Selection, target: Path) -> None:
@@ -188,7 +202,7 @@ def _export(
     """Writes the package, puts it on record, and then gives it its name."""
     from archiver.domain.custody_facts import Exported
     from archiver.domain.package import PackageAbout
-    from archiver.render.package_texts import doubts_of, guide, item_bytes, script
+    from archiver.render.package_texts import doubts_of, guide, item_bytes, script, unlooked_of
     from archiver.wiring import utc_now
     from archiver.work.account import account_under
     from archiver.work.export import Export, Texts
@@ -205,7 +219,7 @@ def _export(
         purpose=heading.purpose,
         requester=heading.requester,
         doubts=doubts_of(reporting.log),
-        unlooked=reporting.log.held.notes if reporting.log.held else (),
+        unlooked=unlooked_of(reporting.log),
     )
     texts = Texts(script(), guide, item_bytes)
     use_case = Export(app.store, app.ledger.evidence.events, texts, app.progress, app.stop.is_set)

@@ -12,7 +12,7 @@ import click
 
 from archiver.cli.context import Cli, pass_cli
 from archiver.cli.ledger_verify_text import line_of
-from archiver.cli.log_head import sign_head
+from archiver.cli.log_head import sign_head, sign_head_soon
 from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.output import counted, human_size, note, warn
 from archiver.cli.report_file import Draft, Recorded, check_target, write_report
@@ -53,8 +53,8 @@ ID is an evidence ID, a query ID, or the beginning of either that only one item 
 
 Exit status: 0 the report is written, whatever the verdicts on record in it; 1 it is, and says that the ledger does
 not pass its verification, or that a file is not what was acquired, which no audit has told yet; 2 nothing was done
-(nothing selected, the file is there already); 3 it is written, and a file could not be read; 4 the ledger or the disk
-could not go on; 130 interrupted, and nothing is left behind.
+(nothing selected, the file is there already); 3 it is written, and a file, a part of the ledger or the log's key was
+not to be had; 4 the ledger or the disk could not go on; 130 interrupted, and nothing is left behind.
 """
 
 
@@ -117,6 +117,7 @@ def command(
     try:
         with closing(wiring.open_app(settings, cli.stop, cli.progress())) as app:
             chosen = conditions.selection([app.ledger.evidence.resolve(text) for text in ids] if ids else None)
+            check_head(app, at)
             seen = survey_first(app, cli, chosen, survey, recording=at is None)
             reporting = reporting_of(app, cli, asked, now, at)
             reporting.seen = seen
@@ -131,7 +132,7 @@ def command(
         return EXIT_INTERRUPTED
     if summary.disagreeing or summary.altered or reporting.log.is_contradicted:
         return EXIT_INTEGRITY
-    return EXIT_UNREACHED if summary.unread else EXIT_OK
+    return EXIT_UNREACHED if summary.unread or reporting.log.is_unverified else EXIT_OK
 
 
 def _own_files(settings: Settings, cli: Cli, signing: SigningOptions) -> list[Path]:
@@ -142,6 +143,14 @@ def _own_files(settings: Settings, cli: Cli, signing: SigningOptions) -> list[Pa
     given = [custody.last_head, signing.sign, signing.sign_cert, signing.sign_passphrase_file, signing.sign_trust]
     own = [Path(place) for place in (custody.signing_key, *given) if place and ":" not in place.partition("/")[0]]
     return [*own, *filter(None, (settings.ledger.sqlite_path, find_config(cli.config, cli.environ)))]
+
+
+def check_head(app: App, at: int | None) -> None:
+    """Raises UsageError where there is no checkpoint of *at* events: before anything is read for it."""
+    from archiver.work.log_state import head_at
+
+    if at is not None:
+        head_at(app.ledger.log, at)
 
 
 def survey_first(
@@ -177,16 +186,16 @@ def reporting_of(app: App, cli: Cli, asked: Request, now: datetime, at: int | No
     """
     from archiver.wiring_log import trust_of
     from archiver.wiring_report import Reporting, hold
-    from archiver.work.log_state import log_state
+    from archiver.work.log_state import log_state, newest_head
 
     trust = trust_of(app.settings.custody, cli.environ)
     size, forked = app.ledger.log.size(), ""
     if at is None:
         try:
-            sign_head(app, cli)
+            sign_head_soon(app, cli)
         except LogForkedError as error:  # the report is written all the same, and says so
             forked = str(error)
-        newest = app.ledger.log.latest_checkpoint()
+        newest, _ = newest_head(app.ledger.log)
         at = newest.size if newest and size <= newest.size <= app.ledger.log.size() else None
     if at is None:
         warn(f"no head could be signed now: the report is of all {size} events, and not all of them are proved")
@@ -202,17 +211,19 @@ def reporting_of(app: App, cli: Cli, asked: Request, now: datetime, at: int | No
         warn(f"the newest checkpoint is NOT verified: {log.head_trouble}")
     before = size if at is None else at
     held, doubted = hold(app, log, before)
-    said = "the ledger does NOT pass its verification" if held.failed else "the ledger could not be verified whole"
     for problem in held.problems[:_TOLD]:
-        warn(f"{said}: {line_of(problem)}")
+        warn(f"the ledger does NOT pass its verification: {line_of(problem)}")
     if held.count > _TOLD:
         warn(f"and {held.count - _TOLD:,} more: run archiver ledger verify")
-    for why in held.notes:
-        warn(why)
+    for why in held.notes[:_TOLD]:
+        warn(f"not all of the ledger could be verified: {why}")
     return Reporting(app, replace(log, held=held), asked, now, before, doubted)
 
 
 def _wrote(target: Path | None, summary: Summary, cli: Cli) -> None:
+    if summary.altered:
+        failed = counted(summary.altered, "item")
+        warn(f"{failed} FAILED: the archive does not hold what is on record, as the report says")
     if target is not None:
         note(f"wrote {target}: {counted(summary.items, 'item')}, {human_size(target.stat().st_size)}", cli.verbosity)
 

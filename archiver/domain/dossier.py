@@ -187,7 +187,8 @@ class ItemDossier:
     signature covers, in its order, empty where it does not hold. ``disagreements``: within the ledger about this
     item, for which ``state`` is failed with ``ledger_altered``. ``archive_troubles``: what of the archive is not what
     is on record, or cannot be read, as far as it was read for the dossier and no audit has told: ``archive_altered``,
-    ``read_error``. ``is_read``: every file was read for it, and is what was acquired. ``judged``, ``history``: oldest
+    ``read_error``. ``is_read``: every file was read for it, and is what was acquired. ``recorded``: the
+    verdict by the events alone, whatever was found since. ``judged``, ``history``: oldest
     first.
     Facts, each list in a fixed order and complete:
     ``source``: ``partition``, ``account``, ``region``, ``source_name``, ``source_url``, ``bucket``, ``prefix``,
@@ -209,6 +210,7 @@ class ItemDossier:
     disagreements: tuple[str, ...]
     archive_troubles: tuple[str, ...]
     is_read: bool
+    recorded: Verdict
     steps: tuple[Step, ...]
     source: tuple[Fact, ...]
     query: tuple[Fact, ...]

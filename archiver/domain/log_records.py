@@ -148,14 +148,18 @@ class LastVerified:
 class LedgerHeld:
     """The whole ledger held against its tree, its signed heads and the published log, for one report.
 
-    ``problems``: the first of ``count``, those that follow from no other before the rest. ``failed``: one of them is
-    about integrity. ``notes``: what was not checked, and why.
+    ``problems``: the first of ``count``, those that follow from no other before the rest. ``notes``: what was not
+    checked or could not be read, and why.
     """
 
     problems: tuple[Problem, ...]
     count: int
-    failed: bool
     notes: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """True where the ledger is not what it should be."""
+        return self.count > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,3 +220,11 @@ class LogState:
             or (self.head_trouble and self.head_compared)
             or (self.held is not None and self.held.failed)
         )
+
+    @property
+    def is_unverified(self) -> bool:
+        """True where nothing contradicts the log, and not all of it could be verified: a part could not be read, or
+        nobody could say whether its head is signed with the right key."""
+        held = self.held
+        unread = held is not None and bool(held.notes)
+        return not self.is_contradicted and (unread or self.head is None or bool(self.head_trouble))

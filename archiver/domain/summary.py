@@ -39,7 +39,8 @@ class Summary:
     """Figures of a report, gathered item by item in memory that does not grow with their number.
 
     ``disagreeing``: items about which the ledger disagrees with itself; ``altered``, ``unread``: items whose files,
-    read for the report, are not what was acquired, or could not be read; ``read``: those that are. ``verified`` and
+    read for the report, are not what was acquired, or could not be read; ``read``: those that are. ``audited``:
+    items that an audit read again since they were acquired. ``verified`` and
     ``others``: at most :data:`OVERVIEW_LINES` each. ``ids``: at most :data:`REPORTED_IDS` and one more. ``days``:
     items by the day in their path, else of their acquisition. ``first_event``, ``last_event``: of all files that were
     read for it. ``overdue``: items whose audit is. ``methods``: items by how they were acquired (fact ``how``) and,
@@ -55,6 +56,7 @@ class Summary:
     altered: int = 0
     unread: int = 0
     read: int = 0
+    audited: int = 0
     size: int = 0
     files: int = 0
     verified: list[OverviewLine] = field(default_factory=list)
@@ -93,6 +95,7 @@ class Summary:
             self.altered += Reason.ARCHIVE_ALTERED in state.reasons
             self.unread += Reason.ARCHIVE_ALTERED not in state.reasons
         self.read += item.is_read
+        self.audited += any(one.occasion == "audit" for one in item.judged)
         if item.signed_hashes:
             self.listed_key += item.signed_label is Label.SIGNED
             self.imported_key += item.signed_label is Label.FITS_KEY

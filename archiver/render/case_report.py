@@ -20,6 +20,7 @@ from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier
 from archiver.domain.evidence import FileRole
 from archiver.domain.facts import Fact, Label
 from archiver.domain.keys import PublicKey
+from archiver.domain.outcome import outcome
 from archiver.domain.summary import Summary
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
@@ -68,12 +69,15 @@ class CaseReport:
 
     def begin(self, heading: Heading, summary: Summary) -> Iterator[str]:
         """The bundle, and the making of this report."""
+        said = outcome(heading, summary).value
         head = {
             "@context": _CONTEXT,
             "@id": _kb("bundle", heading.id),
             "@type": "uco-core:Bundle",
             "uco-core:name": f"Chain-of-custody report {heading.id}".rstrip(),
-            "uco-core:description": _texts([heading.selection, f"{summary.items} items, {summary.files} files"]),
+            "uco-core:description": _texts(
+                [heading.selection, f"{summary.items} items, {summary.files} files", f"outcome: {said}"]
+            ),
         }
         yield json_text(head, indent=1).removesuffix("\n}") + ',\n "uco-core:object": ['
         for number, node in enumerate(self._of_report(heading)):

@@ -132,11 +132,21 @@ def _process(heading: Heading, summary: Summary) -> tuple[str, ...]:
         f"process. {_ran(summary)}",
         f"{tool}, on the host {heading.actor.host}, copied the files as they were delivered, computed the SHA-256 of "
         "the bytes that it received, checked the signature with the public key that the report gives, with its "
-        "provenance, for each item, read the copies again at intervals, and recorded each of these steps when it was "
-        f"done. {_log_words(heading)}",
+        "provenance, for each item, and recorded each of these steps when it was done. "
+        f"{_again(summary)} {_log_words(heading)}",
         "The process produces an accurate result in that an item is called verified only where the signature "
         "over its list of hash values holds and every signed file has the signed hash value. Whoever doubts "
         "it can repeat it with the commands that the report gives, without this program.",
+    )
+
+
+def _again(summary: Summary) -> str:
+    """What is on record of readings since the acquisition: no more than that can be sworn to."""
+    if not summary.audited:
+        return "No reading of the copies again, by an audit, is on record."
+    return (
+        f"Of {_count('items', summary.items)}, the copies of {summary.audited} were read again, by audits, at the "
+        "times that the report gives."
     )
 
 
@@ -153,9 +163,11 @@ def _log_words(heading: Heading) -> str:
 
 
 def _contradicted(log: LogState) -> str:
-    if log.held is None or not log.held.failed:
+    if log.is_unverified:
+        return " WHEN THE REPORT WAS MADE, NOT ALL OF THE LEDGER, OR NOT WHO SIGNED ITS HEAD, COULD BE VERIFIED."
+    if not log.is_contradicted:
         return ""
-    problems = WORDS.count("problems", log.held.count)
+    problems = WORDS.count("problems", log.held.count) if log.held is not None and log.held.count else "see the log"
     return (
         f" WHEN THE REPORT WAS MADE, THE LEDGER DID NOT PASS ITS VERIFICATION ({problems}): nothing of it can be "
         "certified before that is explained."

@@ -11,9 +11,7 @@ def held_lines(log: LogState) -> Iterator[tuple[str, str]]:
     """(heading, text) of each disagreement, and of what could not be looked at; none where all is well."""
     if log.held is None:
         return
-    what = (
-        "THE LEDGER DOES NOT PASS ITS VERIFICATION" if log.held.failed else "the ledger could not be verified whole"
-    )
+    what = "THE LEDGER DOES NOT PASS ITS VERIFICATION"
     for one in log.held.problems:
         yield what, f"{one.kind}: {one.detail}"
     if log.held.count > len(log.held.problems):

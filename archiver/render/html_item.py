@@ -7,12 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from archiver.domain.dossier import FileAccount, Happening, HashChange, ItemDossier, Standing
+from archiver.domain.dossier import FileAccount, Happening, HashChange, Standing
 from archiver.domain.evidence import FileRole
 from archiver.domain.facts import Fact
 from archiver.domain.text import printable
-from archiver.domain.times import format_time
-from archiver.render.signed_by import signed_words, unproved_key
 from archiver.render.words.vocabulary import Words
 
 FILES_SHOWN: Final = 1000
@@ -23,7 +21,6 @@ PROOF_SHOWN: Final = 64 * 1024
 
 _SIGN_FILE_SHOWN: Final = 256 * 1024
 _LINE_SHOWN: Final = 20_000
-_UNPROVED_SHOWN: Final = 10
 
 
 class Verbatim(str):
@@ -97,50 +94,6 @@ def _hashes_digest(hashes: Iterable[HashChange]) -> bytes:
 def last_read(history: Iterable[Happening]) -> dict[str, tuple[str | None, int]]:
     """By archive path: the SHA-256 that the last event with one tells (None: not there, not readable), its number."""
     return {one.file: (one.after, event.seq) for event in history for one in event.hashes}
-
-
-def proved(item: ItemDossier, words: Words) -> list[str]:
-    """What a reader may take as proved, each in a sentence."""
-    told = []
-    if item.signed_hashes:
-        told.append(signed_words(item, words))
-        results = [file for file in item.files if file.role is FileRole.RESULT]
-        signed = sum(file.standing is Standing.SIGNED for file in results)
-        at = format_time(item.judged[-1].at) if item.judged else words.text("not_known")
-        if signed:
-            told.append(words.text("proved.files", n=signed, files=words.count("files", len(results)), at=at))
-    if item.is_read:
-        told.append(words.text("proved.read"))
-    if item.proof.data is not None and item.proof.size is not None:
-        under = sum(event.seq < item.proof.size for event in item.history)
-        told.append(words.text("proved.log", n=under))
-    return told
-
-
-def not_proved(item: ItemDossier, words: Words) -> list[str]:
-    """What a reader may not."""
-    told = []
-    if not item.signed_hashes:
-        told.append(words.text("proved.nothing", signature=_signature(item, words)))
-    if unproved := unproved_key(item, words):
-        told.append(unproved)
-    doubtful = [f for f in item.files if f.standing not in (Standing.SIGNED, Standing.SIGN_FILE)]
-    for file in doubtful[:_UNPROVED_SHOWN]:
-        told.append(words.text("not_proved.file", file=file.name, standing=words.standings[file.standing]))
-    if len(doubtful) > _UNPROVED_SHOWN:
-        told.append(words.count("more", len(doubtful) - _UNPROVED_SHOWN))
-    if not item.is_read:
-        at = format_time(item.judged[-1].at) if item.judged else words.text("not_known")
-        told.append(words.text("not_proved.not_read", at=at))
-    if item.fixity.overdue:
-        told.append(words.text("not_proved.overdue", at=format_time(item.fixity.due_at)))
-    if item.proof.data is None:
-        told.append(words.text("not_proved.no_proof"))
-    return [*told, words.text("not_proved.claims")]
-
-
-def _signature(item: ItemDossier, words: Words) -> str:
-    return words.signatures[item.signature.value] if item.signature else words.text("proved.never_judged")
 
 
 def tone_of(file: FileAccount) -> str:

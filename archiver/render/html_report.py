@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from archiver.domain.dossier import Heading, ItemDossier, judged_runs
 from archiver.domain.facts import Label
-from archiver.domain.outcome import WORST_FIRST, outcome
+from archiver.domain.outcome import WORST_FIRST, headline, outcome
 from archiver.domain.summary import Summary
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
@@ -23,15 +23,14 @@ from archiver.render.html_item import (
     facts_of,
     last_read,
     lines_of,
-    not_proved,
     proof_text,
-    proved,
     told_events,
     tone_of,
 )
 from archiver.render.pictures.calendar import calendar
 from archiver.render.pictures.coverage import coverage
 from archiver.render.pictures.timeline import timeline
+from archiver.render.proved import not_proved, proved
 from archiver.render.words.en import WORDS as ENGLISH
 from archiver.render.words.vocabulary import CHECK_LATER, Words
 from archiver.version import NAME
@@ -94,7 +93,7 @@ class HtmlReport:
             evidence=item.evidence,
             state=item.state,
             proved=proved(item, words),
-            not_proved=not_proved(item, words),
+            not_proved=[text for text, _ in not_proved(item, words)],
             timeline=timeline(item, words, self._as_of),
             calendar=calendar(item.judged, item.evidence.acquired_at, words, self._as_of),
             runs=judged_runs(item.judged),
@@ -121,12 +120,9 @@ class HtmlReport:
         worst = outcome(heading, summary)
         if not summary.items:
             return worst, words.text("result.empty")
+        told = headline(heading, summary)
         count = summary.by_verdict[worst]
-        if worst is Verdict.VERIFIED:
-            return worst, words.text("result.verified", items=items)
-        if not count:
-            return worst, words.text("result.contradicted")
-        return worst, words.text(f"result.{worst}", n=count, items=items)
+        return worst, words.text(told, n=count, items=items)
 
     def _moment(self, moment: datetime | None) -> str:
         """A time inside of a sentence."""

@@ -64,6 +64,14 @@ def doubts_of(log: LogState) -> tuple[str, ...]:
     return tuple(told)
 
 
+def unlooked_of(log: LogState) -> tuple[str, ...]:
+    """What of the ledger could not be verified, a line each."""
+    told = list(log.held.notes) if log.held is not None else []
+    if log.head_trouble and not log.head_compared:
+        told.append(f"the newest checkpoint is not verified: {log.head_trouble}")
+    return tuple(told)
+
+
 def item_bytes(item: ItemDossier) -> bytes:
     """A dossier as JSON, as ``show --json`` prints it."""
     return json_text(item_json(item), indent=1).encode("utf-8") + b"\n"

@@ -9,7 +9,7 @@ from typing import Final
 from archiver.domain.dossier import Heading
 from archiver.domain.facts import Absent
 from archiver.domain.log_records import LogState
-from archiver.domain.outcome import WORST_FIRST, outcome
+from archiver.domain.outcome import WORST_FIRST, headline, outcome
 from archiver.domain.summary import OverviewLine, Summary
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
@@ -106,11 +106,11 @@ def _banner(heading_: Heading, summary: Summary, words: Words) -> Iterator[Block
     if summary.imported_key:
         told.append(words.text("result.imported", items=words.count("items", summary.imported_key)))
     worst = outcome(heading_, summary)
-    if heading_.log is not None and heading_.log.is_contradicted:
-        told[:0] = [words.text("result.contradicted")] if not failed else []
-        told.append(words.text("result.log"))
-    elif worst is Verdict.VERIFIED:
-        told.insert(0, words.text("result.verified", items=items))
+    log = heading_.log
+    if log is not None and (log.is_contradicted or log.is_unverified):
+        told.append(words.text("result.log" if log.is_contradicted else "result.log_unverified"))
+    if (summary.items and not summary.by_verdict[worst]) or worst is Verdict.VERIFIED:
+        told.insert(0, words.text(headline(heading_, summary), items=items))
     tone = Verdict.INDETERMINATE if worst is Verdict.VERIFIED and len(told) > 1 else worst
     yield banner(told, tone.value)
 
@@ -219,8 +219,8 @@ def _log(heading_: Heading, words: Words) -> Iterator[Block]:
         yield para(words.text("log.forked", why=log.forked), Verdict.FAILED.value)
     held = log.held
     if held is not None and held.count:
-        tone = Verdict.FAILED if held.failed else Verdict.INDETERMINATE
-        yield para(words.text("log.held.problems", problems=words.count("problems", held.count)), tone.value)
+        problems = words.count("problems", held.count)
+        yield para(words.text("log.held.problems", problems=problems), Verdict.FAILED.value)
         yield points([(one.kind, one.detail) for one in held.problems])
     for why in held.notes if held is not None else ():
         yield para(words.text("log.held.note", why=why), Verdict.INDETERMINATE.value)
@@ -239,7 +239,7 @@ def _log(heading_: Heading, words: Words) -> Iterator[Block]:
 def _held(heading_: Heading, log: LogState, words: Words) -> str:
     if log.held is None:
         return words.text("log.held.not")
-    if log.held.count:
+    if log.held.count or log.is_unverified:
         return words.count("problems", log.held.count)
     return words.text("log.held.good", size=f"{heading_.before or log.size:,}")
 

@@ -40,11 +40,10 @@ from archiver.render.pdf_blocks import (
     row,
     rows,
 )
-from archiver.render.signed_by import signed_words, unproved_key
+from archiver.render.proved import not_proved, proved
 from archiver.render.words.pages import PAGES
 from archiver.render.words.vocabulary import Words
 
-_ODD_FILES: Final = 12
 _SIGNED: Final = 40
 _CHANGES: Final = 8
 """Most files of one event that stand with their hashes before and after."""
@@ -90,47 +89,13 @@ def _result(item: ItemDossier, words: Words) -> Iterator[Block]:
     findings = [(f"+{code.value}", words.findings[code], "finding") for code in state.findings]
     if reasons or findings:
         yield points([*reasons, *findings])
+    good = proved(item, words)
+    bad = [("", text, tone) for text, tone in not_proved(item, words)]
     yield {
         "kind": "sides",
-        "left": [heading(3, words.text("proved")), points(_proved(item, words))],
-        "right": [heading(3, words.text("not_proved")), points(_not_proved(item, words))],
+        "left": [heading(3, words.text("proved")), points(("", text) for text in good or [words.text("none")])],
+        "right": [heading(3, words.text("not_proved")), points(bad)],
     }
-
-
-def _proved(item: ItemDossier, words: Words) -> Iterator[tuple[str, str]]:
-    signature = words.signatures[item.signature.value] if item.signature else words.text("proved.never_judged")
-    if item.signed_hashes:
-        yield "", signed_words(item, words)
-        good = sum(file.standing is Standing.SIGNED for file in item.files)
-        results = sum(file.role is FileRole.RESULT for file in item.files)
-        at = format_time(item.judged[-1].at) if item.judged else "–"
-        yield "", words.text("proved.files", n=good, files=words.count("files", results), at=at)
-    else:
-        yield "", words.text("proved.nothing", signature=signature)
-    if item.is_read:
-        yield "", words.text("proved.read")
-    if item.proof.data is not None:
-        yield "", words.text("proved.log", n=len(item.history))
-
-
-def _not_proved(item: ItemDossier, words: Words) -> Iterator[tuple[str, str, str]]:
-    if unproved := unproved_key(item, words):
-        yield "", unproved, Verdict.INDETERMINATE.value
-    odd = [file for file in item.files if file.standing not in (Standing.SIGNED, Standing.SIGN_FILE)]
-    for file in odd[:_ODD_FILES]:
-        tone = Verdict.FAILED.value if file.standing.is_bad else Verdict.INDETERMINATE.value
-        yield "", words.text("not_proved.file", file=file.name, standing=words.standings[file.standing]), tone
-    if len(odd) > _ODD_FILES:
-        yield "", words.count("more", len(odd) - _ODD_FILES), Verdict.INDETERMINATE.value
-    if not item.is_read:
-        at = format_time(item.judged[-1].at) if item.judged else words.text("not_known")
-        yield "", words.text("not_proved.not_read", at=at), Verdict.INDETERMINATE.value
-    if item.fixity.overdue:
-        due = format_time(item.fixity.due_at)
-        yield "", words.text("not_proved.overdue", at=due), Verdict.INDETERMINATE.value
-    if item.proof.data is None:
-        yield "", words.text("not_proved.no_proof"), Verdict.INDETERMINATE.value
-    yield "", words.text("not_proved.claims"), ""
 
 
 def _files(item: ItemDossier, words: Words) -> Iterator[Block]:

@@ -19,6 +19,7 @@ from archiver.domain.custody import Actor
 from archiver.domain.dossier import FileAccount, Happening, Heading, ItemDossier, Judged
 from archiver.domain.evidence import FileRole
 from archiver.domain.facts import Fact, Label
+from archiver.domain.outcome import outcome
 from archiver.domain.summary import Summary
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
@@ -69,6 +70,7 @@ class PremisReport:
             "purpose": heading.purpose,
             "requester": heading.requester,
             "selection": heading.selection,
+            "outcome": outcome(heading, summary).value,
             "items": str(summary.items),
             **{verdict.value: str(count) for verdict, count in summary.by_verdict.items()},
             "ledger": heading.ledger_url,

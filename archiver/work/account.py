@@ -9,22 +9,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import IO
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO, Any, Final
 
+from archiver.domain.custody import Entry, EvidenceAcquired, KeyHarvested
 from archiver.domain.custody_facts import EventsAccounted
+from archiver.domain.custody_reading import KINDS, entry_of
 from archiver.domain.package import PackageAccount
 from archiver.domain.records import Selection
 from archiver.errors import LedgerAlteredError
 from archiver.log.leaf import leaf_of
-from archiver.log.tree import inclusion_proof
+from archiver.log.tree import Frontier, inclusion_proof, leaf_hash, root_of
 from archiver.log_ports import CustodyLog
 from archiver.ports import Clock, Ledger
-from archiver.work.dossier import state_after
+from archiver.work.dossier_events import is_meant
 from archiver.work.export_log import path_file
-from archiver.work.history import history_of
-from archiver.work.prove import proven_events
+
+_OF_ITEMS: Final = frozenset(kind for kind, made in KINDS.items() if made.evidence_id is not Entry.evidence_id)
+"""Kinds of entries that are about one item."""
+
+_MARKS: Final = tuple(f'"kind":"{kind}"'.encode() for kind in sorted({*_OF_ITEMS, KeyHarvested.kind}))
 
 _ROUNDS = 5
 """How often it is tried to be the last who writes before a head is signed."""
@@ -33,23 +40,82 @@ _BEHIND = 2
 """Entries from an account to the end of its head: itself, and the one that begins the head."""
 
 
-def account_lines(ledger: Ledger, chosen: Selection, before: int) -> Iterator[str]:
-    """The account of *chosen*, as of the entries below *before*. Raises LedgerError, LedgerAlteredError."""
-    for record in ledger.evidence.select(replace(chosen, verdict=None), unreadable=_passed_over):
-        covered = [event for event in ledger.evidence.events(record.evidence.id) if event.seq < before]
-        if not covered:
+@dataclass
+class _Item:
+    """What the log's entries say of one item so far. ``acquired_at``: None until its acquisition was met."""
+
+    numbers: list[int] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    verdict: str | None = None
+    acquired_at: datetime | None = None
+    is_meant: bool = False
+
+
+def account_lines(log: CustodyLog, chosen: Selection, before: int) -> Iterator[str]:
+    """The account of *chosen*, as of the entries below *before*, in the order of acquisition.
+
+    It is made of the entries' bodies, all of them and nothing else, and these are held against the tree: what columns
+    of rows say of an entry decides nothing. Raises LedgerAlteredError where they are not the tree's, LedgerError.
+    """
+    items, brought = _walked(log, chosen, before)
+    met = [(one.acquired_at, item, one) for item, one in items.items() if one.acquired_at and one.is_meant]
+    for _, item, one in sorted(met, key=lambda told: told[:2]):
+        if chosen.verdict is not None and one.verdict != chosen.verdict.value:
             continue
-        if chosen.verdict is not None:
-            state = state_after(history_of(covered)) or record.state
-            if state.verdict is not chosen.verdict:
-                continue
-        numbers = sorted(f"{event.seq}\n" for event in proven_events(ledger, covered, before))
-        digest = hashlib.sha256("".join(numbers).encode("ascii")).hexdigest()
-        yield f"{record.evidence.id} {len(numbers)} {digest}\n"
+        every = {*one.numbers, *(number for key in one.keys for number in brought.get(key, ()))}
+        numbers = sorted(f"{number}\n" for number in every)
+        yield f"{item} {len(numbers)} {hashlib.sha256(''.join(numbers).encode('ascii')).hexdigest()}\n"
 
 
-def state_account(ledger: Ledger, clock: Clock, chosen: Selection, sign: Callable[[], None]) -> bool:
-    """Records the account of *chosen* and has a head signed that ends with it; False where none could be.
+def _walked(log: CustodyLog, chosen: Selection, before: int) -> tuple[dict[str, _Item], dict[str, list[int]]]:
+    """(what is told of each item, numbers of the entries that brought each key)."""
+    items: dict[str, _Item] = defaultdict(_Item)
+    brought: dict[str, list[int]] = defaultdict(list)
+    tree, number = Frontier(), 0
+    for bodies, _ in log.pages(0, before):
+        for body in bodies:
+            if body is None:
+                raise LedgerAlteredError(f"event {number} is not there: what the log says of the items is not known")
+            tree.append(leaf_hash(leaf_of(body)))
+            if any(mark in body for mark in _MARKS):
+                _take(number, body, chosen, items, brought)
+            number += 1
+    if number != before or tree.root() != root_of(before, log.hashes):
+        raise LedgerAlteredError("the ledger's events are not what its tree was made of")
+    return items, brought
+
+
+def _take(
+    number: int, data: bytes, chosen: Selection, items: dict[str, _Item], brought: dict[str, list[int]]
+) -> None:
+    """The entry *number*, if it is about an item or brought a key."""
+    try:
+        body = json.loads(data)
+        kind = body["kind"]
+        if kind == KeyHarvested.kind:
+            brought[body["sha256"]].append(number)
+        elif kind in _OF_ITEMS:
+            evidence = body.get("evidence") or {}
+            one = items[evidence["id"] if evidence else body["id"]]
+            one.numbers.append(number)
+            one.keys |= {place["key_sha256"] for place in (body, evidence) if place.get("key_sha256") is not None}
+            one.verdict = body["judgement"]["verdict"] if "judgement" in body else one.verdict
+            if kind == EvidenceAcquired.kind:
+                _acquired(body, chosen, one)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise LedgerAlteredError(f"event {number}: its body cannot be read") from error
+
+
+def _acquired(body: dict[str, Any], chosen: Selection, one: _Item) -> None:
+    entry, _ = entry_of(body)
+    if isinstance(entry, EvidenceAcquired):
+        one.acquired_at = entry.evidence.acquired_at
+        by_id = chosen.ids is not None
+        one.is_meant = entry.evidence.id in (chosen.ids or ()) if by_id else is_meant(entry.evidence, chosen)
+
+
+def state_account(ledger: Ledger, clock: Clock, chosen: Selection, sign: Callable[[], object]) -> int | None:
+    """Records the account of *chosen* and has a head signed that ends with it; its size, None where none could be.
 
     *sign* signs one where it can. Others may write in between: then it is tried again, a few times. Raises
     LedgerError.
@@ -58,22 +124,23 @@ def state_account(ledger: Ledger, clock: Clock, chosen: Selection, sign: Callabl
         before = ledger.log.size()
         digest, items = hashlib.sha256(), 0
         try:
-            for line in account_lines(ledger, chosen, before):
+            for line in account_lines(ledger.log, chosen, before):
                 digest.update(line.encode("ascii"))
                 items += 1
         except LedgerAlteredError:  # the package tells of it
-            return False
+            return None
         if not items:
-            return False
+            return None
         entry = EventsAccounted(at=clock(), before=before, items=items, sha256=digest.hexdigest())
         ledger.journal.record([entry])
         sign()
         newest = ledger.log.latest_checkpoint()
         if newest is None or newest.size <= before:
-            return False
-        if _stated(ledger.log, newest.size) is not None:
-            return True
-    return False
+            return None
+        signed = next(ledger.log.checkpoints(after=before), None)
+        if signed is not None and _stated(ledger.log, signed.size) is not None:
+            return signed.size
+    return None
 
 
 def account_under(ledger: Ledger, chosen: Selection, size: int, out: IO[bytes]) -> PackageAccount | None:
@@ -87,7 +154,7 @@ def account_under(ledger: Ledger, chosen: Selection, size: int, out: IO[bytes]) 
     seq, body, sha256 = stated
     digest = hashlib.sha256()
     try:
-        for line in account_lines(ledger, chosen, seq):
+        for line in account_lines(ledger.log, chosen, seq):
             digest.update(line.encode("ascii"))
             out.write(line.encode("ascii"))
         if digest.hexdigest() != sha256:  # of other items, or the ledger is not what it was
@@ -109,7 +176,3 @@ def _stated(log: CustodyLog, size: int) -> tuple[int, str, str] | None:
             return None
         break
     return None
-
-
-def _passed_over(_evidence_id: str, _why: str) -> None:
-    """The package itself tells of what cannot be read."""

@@ -86,10 +86,11 @@ class Dossiers:
         """Those that *selection* means, by acquisition time; as few in memory as are looked up together.
 
         Behind them those whose acquisition is on record and which no row shows: deleting rows hides nothing. One
-        whose rows cannot be read is made of its events alone. The verdict is the dossier's. Raises LedgerError.
+        whose rows cannot be read is made of its events alone. A verdict is that on record, or what was found since:
+        no item leaves a selection because something is wrong with it. Raises LedgerError.
         """
         for made in self._found(replace(selection, verdict=None)):
-            if made is not None and selection.verdict in (None, made.state.verdict):
+            if made is not None and selection.verdict in (None, made.recorded, made.state.verdict):
                 yield made
 
     def _found(self, selection: Selection) -> Iterator[ItemDossier | None]:
@@ -151,7 +152,7 @@ class Dossiers:
         disagreements = [*disagreements, *unreadable, *hidden, *self._altered(events)]
         disagreements += map(_UNREAD.format, history.unread)
         if disagreements and record is not None:
-            record = believed(self.ledger, record)
+            record = believed(self.ledger, record, told)
         acquired = history.acquired
         evidence, row = _evidence(evidence_id, record, history, bool(disagreements), self.now)
         copies, untrue = self._copies(evidence, history.judged)
@@ -165,7 +166,8 @@ class Dossiers:
         archive = ArchiveReader(self.store, evidence, files, history, signed_label(keys))
         archive.altered += self._altered_keys(keys)
         sign_file, header, query_string = archive.sign_file(), archive.header(), archive.query_string()
-        state = _said(state_after(history) or row, Reason.LEDGER_ALTERED, disagreements)
+        recorded = state_after(history) or row
+        state = _said(recorded, Reason.LEDGER_ALTERED, disagreements)
         troubles, state = _found(archive, look, state)
         return ItemDossier(
             evidence=evidence,
@@ -178,6 +180,7 @@ class Dossiers:
             history=tuple(sorted([*history.happenings, *mentions], key=lambda one: one.seq)),
             disagreements=tuple(disagreements),
             archive_troubles=troubles,
+            recorded=recorded.verdict,
             is_read=look is not None and not (look.altered or look.unread or archive.altered),
             steps=steps_for(evidence, keys[0] if keys else None, folder, self.archive),
             source=source_facts(evidence, keys),

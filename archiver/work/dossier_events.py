@@ -94,11 +94,11 @@ def acquired_unseen(
             entry, _ = entry_of(body)
         except (ValueError, RecursionError):
             entry = None
-        if not isinstance(entry, EvidenceAcquired) or _is_meant(entry.evidence, selection):
+        if not isinstance(entry, EvidenceAcquired) or is_meant(entry.evidence, selection):
             yield CustodyEvent(seq, at, EvidenceAcquired.kind, item, text)
 
 
-def _is_meant(evidence: Evidence, selection: Selection) -> bool:
+def is_meant(evidence: Evidence, selection: Selection) -> bool:
     """The conditions that a report has, but the verdict, which is not the acquisition's to say."""
     return (
         selection.source in (None, evidence.source)

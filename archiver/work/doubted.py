@@ -21,7 +21,8 @@ from archiver.log.names import body_path
 from archiver.log_ports import CustodyLog, PublishedLog
 from archiver.work.log_verify_report import KEPT, LogReport
 
-_OF_ALL: Final = ("checkpoint_inconsistent", "check_failed", "ledger_behind")
+_BEHIND: Final = "ledger_behind"
+_OF_ALL: Final = ("checkpoint_inconsistent", "check_failed")
 """Kinds of problems after which nothing that rows say of any item is known to be what was signed."""
 
 _MALFORMED: Final = "event_malformed"
@@ -57,7 +58,9 @@ class Doubted:
         if len(report.suspects) >= KEPT or report.problem_count > len(report.problems):
             self.against_all.append("the ledger disagrees with its log in more places than were looked into")
         self.against_all += [
-            problem.detail for problem in report.problems if problem.kind in _OF_ALL and self._counts(problem.seq)
+            problem.detail
+            for problem in report.problems
+            if problem.kind == _BEHIND or (problem.kind in _OF_ALL and self._counts(problem.seq))
         ]
 
     def of(self, evidence_id: str) -> Sequence[CustodyEvent]:

@@ -29,7 +29,7 @@ from archiver.domain.summary import REPORTED_IDS
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Reason, Verdict, verdict_of
-from archiver.errors import MediumError, StoppedError, UsageError
+from archiver.errors import MediumError, RowUnreadableError, StoppedError, UsageError
 from archiver.package_ports import PackageExtra, PackageSource, PackageWriter
 from archiver.ports import Progress, ShouldStop
 from archiver.verify.signature import KeyUnusableError, pem_pkcs1, pem_x509
@@ -275,9 +275,12 @@ class _Item:
     def _described(self) -> None:
         """CloudTrail's account of the query, where it was asked for and answered; the last one."""
         found = None
-        for event in self._export.events(self._evidence.id):
-            if event.kind == QueryDescribed.kind and self._is_covered(event):
-                found = json.loads(event.body)
+        try:
+            for event in self._export.events(self._evidence.id):
+                if event.kind == QueryDescribed.kind and self._is_covered(event):
+                    found = json.loads(event.body)
+        except (RowUnreadableError, ValueError, RecursionError):  # of which the item tells
+            return
         path, recorded = (found.get("path"), found.get("sha256")) if isinstance(found, dict) else (None, None)
         if not isinstance(path, str):
             return

@@ -35,13 +35,22 @@ def log_state(log: CustodyLog, trust: LogTrust, at: int | None = None) -> LogSta
         root = root_of(size, log.hashes).hex()
     except LedgerAlteredError:  # for `ledger verify` to tell where
         root = None
-    head = log.latest_checkpoint() if at is None else head_at(log, at)
-    verified = verified_head(log, head, trust.keys) if head else None
-    trouble = verified if isinstance(verified, str) else ""
+    newest, trouble = newest_head(log)
+    proven = verified_head(log, newest, trust.keys) if newest else None
+    by = proven if isinstance(proven, Checkpoint) else None
+    every: tuple[ClaimedKey, ...] = ()
+    claimed: tuple[ClaimedKey, ...] = ()
     try:
-        claimed = claimed_keys(log, trust, verified if isinstance(verified, Checkpoint) else None, at)
+        every = claimed_keys(log, trust, by)
+        claimed = every if at is None else claimed_keys(log, trust, by, at)
     except RowUnreadableError as error:
-        claimed, trouble = (), "; ".join(part for part in (trouble, f"{error} (what to do: {_RUNBOOK})") if part)
+        trouble = "; ".join(part for part in (trouble, f"{error} (what to do: {_RUNBOOK})") if part)
+    head, verified = newest, proven
+    if at is not None:
+        head = head_at(log, at)
+        adopted = [one.key for one in every if one.standing is KeyStanding.ADOPTED]  # earlier keys
+        verified = verified_head(log, head, (*trust.keys, *adopted))
+    trouble = "; ".join(part for part in (verified if isinstance(verified, str) else "", trouble) if part)
     return LogState(
         trust=trust,
         claimed=claimed,
@@ -54,6 +63,14 @@ def log_state(log: CustodyLog, trust: LogTrust, at: int | None = None) -> LogSta
         head_root=_root_of(head) if head else None,
         verified=last_verified(log, at),
     )
+
+
+def newest_head(log: CustodyLog) -> tuple[StoredCheckpoint | None, str]:
+    """The newest head, and why there is none where its row cannot be read."""
+    try:
+        return log.latest_checkpoint(), ""
+    except RowUnreadableError as error:
+        return None, f"{error} (what to do: {_RUNBOOK})"
 
 
 def head_at(log: CustodyLog, size: int) -> StoredCheckpoint:

@@ -19,7 +19,7 @@ from archiver.domain.limits import CHUNK_BYTES
 from archiver.domain.records import CustodyEvent
 from archiver.domain.survey import FileSurvey, Look
 from archiver.domain.text import printable
-from archiver.errors import MediumError, StoppedError
+from archiver.errors import MediumError, RowUnreadableError, StoppedError
 from archiver.ports import Clock, Ledger, Progress, ShouldStop, Store
 from archiver.verify.survey import Surveyor
 from archiver.work.seen import Seen
@@ -80,8 +80,7 @@ class Survey:
         result = SurveyResult()
         try:
             for evidence in items:
-                known = surveyed(self.ledger.evidence.events(evidence.id))
-                new = {file.name for file in evidence.files if not _is_known(file, known)}
+                new = self._new(evidence)
                 wanted = [file for file in evidence.files if self.again or file.name in new]
                 size = sum(file.size for file in wanted)
                 if self.size_limit is not None and result.size + size > self.size_limit:
@@ -91,6 +90,14 @@ class Survey:
         finally:
             self._record()
         return result
+
+    def _new(self, evidence: Evidence) -> set[str]:
+        """The names of files whose contents no event tells; none where the events cannot be read."""
+        try:
+            known = surveyed(self.ledger.evidence.events(evidence.id))
+        except RowUnreadableError:
+            return set()
+        return {file.name for file in evidence.files if not _is_known(file, known)}
 
     def _item(
         self, evidence: Evidence, wanted: Sequence[EvidenceFile], new: Collection[str], result: SurveyResult

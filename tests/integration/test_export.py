@@ -279,7 +279,7 @@ def test_the_signature_holds_where_no_head_was_signed(tmp_path: Path) -> None:
     place = fill(tmp_path)
     (place.folder / "custody-key").rename(place.folder / "elsewhere")
     out = tmp_path / "package"
-    ran = place.run("export", place.item("good")["id"], "--out", str(out))
+    ran = place.run("export", place.item("good")["id"], "--out", str(out), status=3)
     done = check(out)
     assert "1 item without proof from the log" in ran.stderr
     assert (done.status, done.failed) == (2, [])

@@ -158,7 +158,9 @@ def test_a_head_that_the_tree_does_not_lead_to_is_not_called_verified(synced):
 def test_where_the_key_is_not_to_be_had_that_is_said(synced):
     known = own(synced)
     (synced.root / "custody-key").unlink()
-    page, log = reported(synced, status=0)
+    page, log = reported(synced, status=3)
+    assert "NOT verified: the ledger, or who signed its head, could not be checked" in page
+    assert "All verified" not in page
     assert "could NOT be compared with the configured one" in page
     assert "verified: signed with the configured key" not in page
     assert log["keys"] == []

@@ -232,9 +232,10 @@ def read_report(place: Place, *arguments: str, status: int = 0) -> dict[str, Any
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("how", ["grown", "flipped", "deleted"])
-@pytest.mark.parametrize("surveyed", [False, True])
-@pytest.mark.parametrize("survey", ["auto", "always"])
+@pytest.mark.parametrize(
+    ("how", "surveyed", "survey"),
+    [("grown", True, "auto"), ("flipped", True, "always"), ("flipped", False, "auto"), ("deleted", False, "always")],
+)
 def test_a_file_that_is_read_and_is_not_what_was_acquired_fails_the_report(
     place: Place, tmp_path: Path, how: str, surveyed: bool, survey: str
 ) -> None:

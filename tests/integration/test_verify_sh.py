@@ -294,7 +294,7 @@ def test_a_pipe_does_not_make_it_wait(good: Path) -> None:
 def test_the_steps_of_the_guide_work_as_they_are_written(good: Path, tmp_path: Path) -> None:
     guide = (good / "VERIFY.md").read_text()
     commands = [line[4:] for line in guide.splitlines() if line.startswith("    ")]
-    assert len(commands) == 11
+    assert len(commands) == 12
     item = item_of(good)
     leaf = min((item / "custody").glob("*.leaf"))
     said = []
@@ -312,4 +312,5 @@ def test_the_steps_of_the_guide_work_as_they_are_written(good: Path, tmp_path: P
     assert told.count("Verified OK") == 2
     assert sign["publicKeyFingerprint"] in told
     assert "Signature Verified Successfully" in told
-    assert hashlib.sha256(b"\0" + leaf.read_bytes()).hexdigest() in said[-1]
+    assert hashlib.sha256(b"\0" + leaf.read_bytes()).hexdigest() in said[-2]
+    assert said[-1].split()[0] == (good / "data/log/accounts.txt").read_text().split()[2]

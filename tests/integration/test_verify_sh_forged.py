@@ -167,6 +167,10 @@ SEALED: dict[str, tuple[Damage, str]] = {
     "another entry as account": (other_account, "NOT the last entry but one"),
     "words gone": (lambda p: (item_of(p) / "item.json").unlink(), "item.json is missing"),
     "provenance gone": (lambda p: (item_of(p) / "key_provenance.json").unlink(), "key_provenance.json is missing"),
+    "provenance emptied": (
+        lambda p: (item_of(p) / "key_provenance.json").write_text('{"copies":[]}'),
+        "key_provenance.json leaves out a way",
+    ),
     "proof gone": (lambda p: (item_of(p) / "proof.json").unlink(), "proof.json is missing"),
     "no item": (lambda p: shutil.rmtree(item_of(p)), "there is no item of evidence"),
 }
@@ -292,7 +296,7 @@ def test_the_log_is_not_said_to_hold_where_nothing_of_it_was_checked(
     done = check(package)
     assert done.status == 1
     assert "The lists and the log hold" not in done.text
-    assert "No entry of the log was checked" in done.text
+    assert "nothing shows that this is what was packed" in done.text
 
 
 def test_a_ledger_that_contradicts_its_log_is_a_failure(good: Path) -> None:

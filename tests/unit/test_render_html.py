@@ -216,10 +216,20 @@ def test_the_head_that_the_report_is_of() -> None:
     assert "the first 5 events of the ledger" in page(full_item(), heading=a_heading(before=5)).words
 
 
+def read_item(number: int) -> ItemDossier:
+    """All is well, and the files were read for the report."""
+    return replace(full_item(number), is_read=True)
+
+
 @pytest.mark.parametrize(
     ("items", "tone", "banner"),
     [
-        ((full_item, full_item), "verified", "All verified: 2 items"),
+        (
+            (full_item, full_item),
+            "verified",
+            "All verified when last judged; NOT all were read for this report: 2 items",
+        ),
+        ((read_item, read_item), "verified", "All verified: 2 items"),
         ((full_item, failed_item, waiting_item), "failed", "1 of 3 items FAILED"),
         ((full_item, waiting_item), "indeterminate", "1 of 2 items could NOT be judged"),
     ],

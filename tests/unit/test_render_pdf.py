@@ -188,7 +188,8 @@ class TestTold:
         assert places == sorted(places)
 
     def test_success_stands_there_too(self) -> None:
-        page = said(rendered([full_item()], a_heading(), Signer("Custodian Example", "ab" * 32)))
+        item = replace(full_item(), is_read=True)
+        page = said(rendered([item], a_heading(), Signer("Custodian Example", "ab" * 32)))
         assert page.index("Allverified:1item") < page.index("2026-117")
         assert "FAILED" not in page[: page.index("2026-117")]
         assert "tobesignedbyCustodianExample,certificateSHA-256" + "ab" * 32 in page

@@ -213,7 +213,7 @@ if [ -n "$package" ]; then
   if [ "$h" = "$package" ]; then pass "the package is the one whose SHA-256 you gave"
   else fail "the package is NOT the one whose SHA-256 you gave: tagmanifest-sha256.txt has $h"; fi
 else
-  left_out "the archive's own words (reports, item.json, names.json, the rest of bag-info.txt): nothing signs them; give --package SHA256"
+  left_out "the archive's own words (reports, item.json, held.txt, names.json, the rest of bag-info.txt): nothing signs them; give --package SHA256"
 fi
 
 payload=no
@@ -388,17 +388,6 @@ if [ -d data/log ]; then
 else
   unsure 'the custody log: no signed head is in the package'
   [ -z "$log_key" ] || fail 'there is nothing to hold the key against that you gave'
-fi
-
-# what the archive itself found when it made the package
-if [ -f data/held.txt ]; then
-  while IFS= read -r line || [ -n "$line" ]; do
-    shown "${line#FAILED }"
-    case $line in
-      FAILED*) log_fails=$((log_fails + 1)); fail "the archive's ledger did NOT pass its verification: $s" ;;
-      *) unsure "the archive's ledger could not be verified whole: $s" ;;
-    esac
-  done < data/held.txt
 fi
 
 # ------------------------------------------------------------------------------------------ reading JSON, in the shell
@@ -703,9 +692,14 @@ check_ways() {
   for b in $told_ways; do
     case $nl$ways in *"$nl$b$nl"*) ;; *) a=more ;; esac
   done
+  for b in $ways; do
+    case $nl$told_ways in *"$nl$b$nl"*) ;; *) a=${a:-less} ;; esac
+  done
   set +f
   IFS=" $tab$nl"
-  if [ -z "$a" ]; then pass "$id: key_provenance.json tells how the key was obtained as the log does"; told_of_key
+  told_of_key
+  if [ -z "$a" ]; then pass "$id: key_provenance.json tells how the key was obtained as the log does"
+  elif [ "$a" = less ]; then omitted "$id: key_provenance.json leaves out a way in which the key was obtained, which the log tells of"
   else unsure "$id: key_provenance.json: it tells of a way to the key that no entry of the log here tells of"; fi
 }
 
@@ -716,10 +710,10 @@ told_of_key() {
   told_keys="$told_keys$key_sum "
   IFS=$nl
   set -f
-  for b in $told_ways; do
-    a=''
-    while case $b in *'|'*) ;; *) false ;; esac do a="$a${a:+, }${b%%|*}" b=${b#*|}; done
-    shown "$a"
+  for b in $ways; do
+    c=''
+    while case $b in *'|'*) ;; *) false ;; esac do c="$c${c:+, }${b%%|*}" b=${b#*|}; done
+    shown "$c"
     note "the key $key_sum was obtained so: $s"
   done
   set +f
@@ -735,25 +729,27 @@ on_account() {
   esac
 }
 account=no
+# omitted TEXT: a failure that shows that the package is not what was packed
+omitted() { log_fails=$((log_fails + 1)); fail "$@"; }
 check_account() {
   b=''
   for e in accounts.txt accounts.leaf accounts.path; do [ -f data/log/$e ] || b="$b $e"; done
   [ "$b" != ' accounts.txt accounts.leaf accounts.path' ] ||
     { unsure 'that no entry about an item was left out: the log states no account of them under this head'; return; }
-  [ -z "$b" ] || { fail "data/log:$b: missing, so the log's account of its entries cannot be checked"; return; }
+  [ -z "$b" ] || { omitted "data/log:$b: missing, so the log's account of its entries cannot be checked"; return; }
   [ "$head" != no ] || { unsure "the log's account of its entries: the log's head does not hold"; return; }
   leaf='' k_kind='' k_before='' k_sha256='' seq=$((size - 2))
   IFS= read -r leaf < data/log/accounts.leaf
   sum data/log/accounts.leaf
   a=$h
   text_sum "$leaf"
-  [ "$a" = "$h" ] || { fail 'data/log/accounts.leaf is not an entry of a log: it is not one line of text'; return; }
+  [ "$a" = "$h" ] || { omitted 'data/log/accounts.leaf is not an entry of a log: it is not one line of text'; return; }
   h=$({ printf '\000'; printf '%s' "$leaf"; } | sha256sum)
-  included data/log/accounts.path "$seq" "${h%% *}" || { fail "data/log/accounts.leaf is NOT the last entry but one under this head: $why"; return; }
+  included data/log/accounts.path "$seq" "${h%% *}" || { omitted "data/log/accounts.leaf is NOT the last entry but one under this head: $why"; return; }
   json data/log/accounts.leaf on_account && [ "$k_kind" = events_accounted ] && [ "$k_before" = "$seq" ] ||
-    { fail 'data/log/accounts.leaf is no account of entries'; return; }
+    { omitted 'data/log/accounts.leaf is no account of entries'; return; }
   sum data/log/accounts.txt
-  [ "$h" = "$k_sha256" ] || { fail "data/log/accounts.txt is NOT what the log says of its entries"; return; }
+  [ "$h" = "$k_sha256" ] || { omitted "data/log/accounts.txt is NOT what the log says of its entries"; return; }
   account=yes
   exec 6< data/log/accounts.txt
 }
@@ -761,7 +757,7 @@ check_account() {
 # check_complete: the entries of item $id here are all that the log has about it and its keys, by the account
 check_complete() {
   [ $account = yes ] || return 0
-  read -r a b c <&6 && [ "$a" = "$id" ] || { account=no; shown "${a:-none}"; fail "$id: the log's account is of other items (next is $s): items were left out, or put in"; return; }
+  read -r a b c <&6 && [ "$a" = "$id" ] || { account=no; shown "${a:-none}"; omitted "$id: the log's account is of other items (next is $s): items were left out, or put in"; return; }
   [ ! -f "$e/no-proof.txt" ] || return 0
   n=0 s=''
   for l in "$e"/custody/*.leaf; do
@@ -770,7 +766,7 @@ check_complete() {
   done
   text_sum "$s"
   if [ "$n $h" = "$b $c" ]; then pass "$id: its entries here ($n) are all that the log has about it"
-  else log_fails=$((log_fails + 1)); shown "$b"; fail "$id: $n entries are here, and these are NOT the $s that the log has about it: some were left out, or put in"; fi
+  else shown "$b"; omitted "$id: $n entries are here, and these are NOT the $s that the log has about it: some were left out, or put in"; fi
 }
 
 # entry FILE: one entry of the log: its place in it, and what it says
@@ -910,9 +906,9 @@ check_item() {
   if check_sign_file; then check_signature; fi
   check_log
   check_complete
-  for n in item.json verdict.txt; do [ -f "$e/$n" ] || fail "$id: $n is missing"; done
-  [ -z "$key_sum" ] || [ -f "$e/key_provenance.json" ] || fail "$id: key_provenance.json is missing, and a key is here"
-  if [ -d "$e/custody" ] && [ ! -f "$e/proof.json" ]; then fail "$id: proof.json is missing, and its entries are here"; fi
+  for n in item.json verdict.txt; do [ -f "$e/$n" ] || omitted "$id: $n is missing"; done
+  [ -z "$key_sum" ] || [ -f "$e/key_provenance.json" ] || omitted "$id: key_provenance.json is missing, and a key is here"
+  if [ -d "$e/custody" ] && [ ! -f "$e/proof.json" ]; then omitted "$id: proof.json is missing, and its entries are here"; fi
   shown "$reasons"
   case $said in
     verified) said_verified=$((said_verified + 1)) ;;
@@ -953,6 +949,18 @@ take() {
 }
 
 if [ $fails -eq 0 ]; then whole=yes; else whole=no; fi
+# what the archive itself found when it made the package
+held=no
+if [ -f data/held.txt ]; then
+  while IFS= read -r line || [ -n "$line" ]; do
+    line=${line#NOT CHECKED }
+    shown "${line#FAILED }"
+    case $line in
+      FAILED*) held=failed; fail "the archive's ledger did NOT pass its verification: $s" ;;
+      *) unsure "the archive's ledger could not be verified whole: $s" ;;
+    esac
+  done < data/held.txt
+fi
 id=''
 if [ $payload = yes ]; then
   check_account
@@ -978,7 +986,7 @@ if [ $payload = yes ]; then
   [ -z "$id" ] || check_item
   if [ $account = yes ]; then
     a=''
-    if read -r a b c <&6; then shown "$a"; fail "the log's account has more items than are here: $s is missing"
+    if read -r a b c <&6; then shown "$a"; omitted "the log's account has more items than are here: $s is missing"
     else pass "the items here are those of the log's account"; fi
   fi
 else
@@ -1012,10 +1020,12 @@ fi
 printf '\n%s\n' "Items of evidence: $items. Verified here: $good_items. FAILED: $failed_items. Not wholly checked: $((items - good_items - failed_items))."
 if [ $fails -gt 0 ]; then
   printf '%s\n' "VERDICT: FAILED. $fails checks do not hold; each is named above with FAIL."
-  if [ $whole = yes ] && [ $entries -gt 0 ] && [ $log_fails -eq 0 ] && [ "$head" = yes ]; then
+  if [ $held = failed ]; then
+    printf '%s\n' '         When it was packed, the ledger of the archive did not pass its verification: what it says is not proved.'
+  elif [ $whole = yes ] && [ $entries -gt 0 ] && [ $log_fails -eq 0 ] && [ "$head" = yes ] && [ $account = yes ]; then
     printf '%s\n' '         The lists and the log hold, so the package is as it was packed; what fails is in the items.'
   elif [ $whole = yes ]; then
-    printf '%s\n' '         The lists hold. No entry of the log was checked, or not all hold: nothing shows that this is what was archived.'
+    printf '%s\n' '         The lists hold. Not all entries of the log were checked, or not all hold or are here: nothing shows that this is what was packed.'
   else printf '%s\n' '         The package itself is damaged or was altered since it was made.'; fi
   exit 1
 fi

@@ -54,6 +54,11 @@ TEXTS: Final = {
     "result.failed": "{n} of {items} FAILED",
     "result.indeterminate": "{n} of {items} could NOT be judged",
     "result.verified": "All verified: {items}",
+    "result.verified_unread": "All verified when last judged; NOT all were read for this report: {items}",
+    "result.unverified": "NOT verified: the ledger, or who signed its head, could not be checked ({items})",
+    "result.log_unverified": (
+        "The log could NOT be verified whole: the section “The log that holds this custody” says why"
+    ),
     "result.empty": "No item is in this report",
     "result.disagreeing": "The ledger disagrees with itself about {n} of them",
     "result.contradicted": "FAILED: the ledger that this report is made of does NOT pass its verification",
@@ -95,7 +100,7 @@ TEXTS: Final = {
     "proved.never_judged": "was never judged",
     "proved.files": "{n} of {files} have the signed bytes, as last judged on {at}.",
     "proved.read": "Every file was read for this report and is, byte for byte, what was acquired.",
-    "proved.log": "{n} custody events stand in the log; the proof is below.",
+    "proved.log": "{n} custody events about it alone, and those of its key, stand in the log; the proof is below.",
     "not_proved.file": "{file}: {standing}",
     "not_proved.key": (
         "That CloudTrail signed them: no copy of the key {key}, {whence}, came from CloudTrail’s ListPublicKeys. It "

@@ -54,6 +54,9 @@ TEXTS: Final = {
     "result.failed": "{items}中 {n} 件が「検証失敗」",
     "result.indeterminate": "{items}中 {n} 件が「判定不能」",
     "result.verified": "全件検証済み：{items}",
+    "result.verified_unread": "全件、最後の判定では検証済み。ただし本報告書のために全件を読み取ってはいない：{items}",
+    "result.unverified": "検証できない：台帳、またはヘッドの署名者を、本報告書のために確認できなかった（{items}）",
+    "result.log_unverified": "ログの全体は検証できなかった。理由は「保管の連鎖を記録するログ」の節に示す",
     "result.empty": "本報告書の対象となる証拠はない",
     "result.disagreeing": "うち {n} 件について、台帳の内容が相互に矛盾している",
     "result.contradicted": "不合格：本報告書の基となる台帳が、検証に合格しない",
@@ -99,7 +102,9 @@ TEXTS: Final = {
     "proved.never_judged": "一度も検証されていない",
     "proved.files": "{files}中 {n} 個が、署名されたとおりのバイト列である（{at} の判定による）。",
     "proved.read": "全ファイルを本報告書のために読み取り、取得したものとバイト単位で一致することを確認した。",
-    "proved.log": "{n} 件の保管イベントがログに記録されている。その証明は後に示す。",
+    "proved.log": (
+        "本項目のみに関する {n} 件の保管イベントと、その鍵のイベントがログに記録されている。その証明は後に示す。"
+    ),
     "not_proved.file": "{file}：{standing}",
     "not_proved.key": (
         "CloudTrail が署名したこと：鍵 {key}（{whence}）の写しに、CloudTrail の ListPublicKeys から得たものはない。"
