@@ -148,6 +148,7 @@ def test_every_deleted_row_is_told(filled: SqlLedger, ledger_place: LedgerPlace)
     assert told(filled) == []
 
 
+@pytest.mark.thorough
 def test_every_inserted_row_is_told(filled: SqlLedger, ledger_place: LedgerPlace) -> None:
     for name in TABLES:
         if name == "custody_events":

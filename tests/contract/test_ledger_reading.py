@@ -240,6 +240,7 @@ def test_an_item_is_due_too_if_it_was_judged_too_long_ago_or_ahead_of_the_clock(
     assert named == [1, 2, 3, 4]
 
 
+@pytest.mark.thorough
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(
     ahead=st.timedeltas(-10 * DAY, 3650 * DAY),

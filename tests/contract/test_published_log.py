@@ -243,6 +243,7 @@ def _write(root: Path, at: int, how: str, data: bytes) -> None:
     getattr(LogFolder(root, FaultyDisk(kill_at(at))), how)(TILE, data)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("how", "before"), [("put", None), ("replace", None), ("replace", b"old" * 500)])
 def test_killed_at_any_system_call_the_file_is_whole_or_as_before(
     tmp_path: Path, how: str, before: bytes | None

@@ -47,6 +47,7 @@ def staged(root: Path) -> list[str]:
     return [path.name for path in (root / ".staging").iterdir()]
 
 
+@pytest.mark.thorough
 def test_a_delivery_killed_anywhere_is_whole_or_not_there_and_is_finished_by_the_next_run(tmp_path: Path) -> None:
     seen = set()
     for at in itertools.count(1):

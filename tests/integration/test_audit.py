@@ -397,6 +397,7 @@ def test_wrong_arguments(home, held, arguments, complaint):
     assert len(home.kinds()) == events
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_pass_keeps_what_it_did(home, key, held, number):
     for _ in range(12):

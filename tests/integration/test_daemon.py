@@ -61,6 +61,7 @@ def test_it_syncs_reports_itself_and_ends_in_good_order(site: Site) -> None:
     works_from_start_to_end(site)
 
 
+@pytest.mark.thorough
 def test_the_same_on_postgresql(postgres_site: Site) -> None:
     works_from_start_to_end(postgres_site)
 
@@ -250,6 +251,7 @@ def test_a_bad_address_is_told_at_once(site: Site) -> None:
     assert "daemon_started" not in site.kinds()
 
 
+@pytest.mark.thorough
 def test_signals_at_any_moment_end_it_in_good_order(site: Site) -> None:
     """Several at once, a SIGHUP among them, while the first jobs run."""
     site.prepare()

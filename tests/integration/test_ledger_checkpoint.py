@@ -287,6 +287,7 @@ def test_a_change_of_keys_killed_before_any_step_is_finished_by_repeating_it(gro
     assert at > 10
 
 
+@pytest.mark.thorough
 def test_a_disk_that_is_full_at_any_step_leaves_a_log_that_goes_on(grown: Path, tmp_path: Path) -> None:
     for at in itertools.count(1, 3):
         stand = copied(grown, tmp_path / str(at))

@@ -123,6 +123,7 @@ def test_whoever_alters_the_leaf_too_gets_no_proof_and_is_told(place: Place) -> 
     assert "is not in the ledger as it was recorded" in shown["proof"]["trouble"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tables", [("evidence_state",), ("evidence_state", "files", "verifications", "evidence")])
 def test_deleting_rows_hides_no_failed_item(place: Place, tables: tuple[str, ...]) -> None:
     item = place.item("tampered")["id"]
@@ -148,6 +149,7 @@ def test_deleting_rows_hides_no_failed_item(place: Place, tables: tuple[str, ...
     assert set(by_id(other)) == {place.item("keyless")["id"]}, "a condition that it does not meet leaves it out"
 
 
+@pytest.mark.thorough
 def test_a_row_that_cannot_be_read_denies_no_report(place: Place) -> None:
     item = place.item("good")["id"]
     with opened(place) as ledger:
@@ -164,6 +166,7 @@ def test_a_row_that_cannot_be_read_denies_no_report(place: Place) -> None:
         place.run("report", "--all", "--survey", "never", "--format", form, "--out", str(out), status=1)
 
 
+@pytest.mark.thorough
 def test_an_item_of_which_nothing_reads_is_named(place: Place) -> None:
     item = place.item("good")["id"]
     with opened(place) as ledger:

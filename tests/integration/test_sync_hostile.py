@@ -52,6 +52,7 @@ def bucket(home, key, aws):
     return aws
 
 
+@pytest.mark.thorough
 def test_hostile_object_keys_stay_inside_and_each_apart(home, key, bucket, capfd):
     contents = {}
     for number, prefix in enumerate(HOSTILE):
@@ -183,6 +184,7 @@ def test_nonsense_for_a_sign_file(home, key, nonsense):
     }
 
 
+@pytest.mark.thorough
 def test_a_giant_sign_file_takes_no_memory(home, key):
     """Archived byte for byte like any evidence, and judged by its first 4 MiB, with less memory than it is long."""
     size = 250 * MIB

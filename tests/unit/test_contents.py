@@ -43,6 +43,7 @@ def test_members_may_follow_one_another():
     assert look_at(GZ + b"garbage", whole=True).gzip is GzipState.DAMAGED
 
 
+@pytest.mark.thorough
 def test_what_follows_a_member_is_not_copied_whole_at_each_member():
     """Members of 20 bytes: copying the rest at each would be work by the square of the size."""
     member = gzip.compress(b"", mtime=0)

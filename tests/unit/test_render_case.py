@@ -49,6 +49,7 @@ def conforms(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
 
 
+@pytest.mark.thorough
 def test_every_kind_conforms_to_the_shapes_of_case(tmp_path: Path) -> None:
     path = tmp_path / "report.jsonld"
     path.write_text(rendered(CaseReport(), one_of_each(), hostile_heading()), "utf-8")

@@ -105,6 +105,7 @@ def _rewrite(stand: Stand, seq: int, old: str, new: str) -> None:
         place.forge(f"UPDATE merkle_nodes SET hashes = x'{hashes}' WHERE seq = {number}")
 
 
+@pytest.mark.thorough
 def test_a_decision_killed_before_any_step_is_taken_again(tmp_path: Path) -> None:
     """Nothing is signed without it, and nothing of the lost head goes."""
     killed = []
