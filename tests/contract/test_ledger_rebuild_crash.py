@@ -93,6 +93,7 @@ def broken_off(stand: LogStand, steps: int) -> bool:
     return False
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("steps", range(STEPS))
 def test_what_is_rebuilt_after_a_broken_checkpoint_goes_on(base, tmp_path, steps):
     folder = tmp_path / "stand"

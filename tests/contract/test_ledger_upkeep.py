@@ -196,6 +196,7 @@ def made_of(place: LedgerPlace, batches: Sequence[Sequence[Entry]]) -> dict[str,
     return rows(place)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(12))
 def test_rows_are_the_same_however_their_events_are_batched(
     ledger_place: LedgerPlace, tmp_path: Path, seed: int

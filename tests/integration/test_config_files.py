@@ -69,6 +69,7 @@ def test_units_are_hardened(unit: str) -> None:
     assert float(found[1]) <= MOST_EXPOSURE[unit]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("unit", SERVICES)
 def test_units_start_commands_that_the_program_accepts(unit: str, tmp_path: Path) -> None:
     """Run for real, with a configuration whose ledger is missing: that is what is complained about, and only it."""

@@ -31,6 +31,7 @@ numbers = st.one_of(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 @given(data=st.data())
 def test_every_entry_is_kept_as_rfc_8785_has_it(kind, data):

@@ -46,6 +46,7 @@ def test_every_entry_has_a_canonical_form_that_reads_back_as_it_is(kind, data):
     assert entry.evidence_id is None or isinstance(entry.evidence_id, str)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @settings(max_examples=60)
 @given(data=st.data())
