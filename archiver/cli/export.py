@@ -228,7 +228,8 @@ def _export(
     try:
         with tempfile.TemporaryFile() as text, _writer(target, form, reporting.now) as writer:
             _check_room(app, chosen, target)
-            account = account_under(app.ledger, chosen, head.size, text) if head else None
+            stands = not (reporting.log.is_contradicted or reporting.log.is_unverified)
+            account = account_under(app.ledger, chosen, head.size, text) if head and stands else None
             if account is None:
                 warn("the log has no account of these items under this head: that the package is whole is not shown")
             made = use_case.run(reporting.items(chosen), writer, about, head, extras, account)

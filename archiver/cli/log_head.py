@@ -1,7 +1,7 @@
 """The last thing that a command does which recorded something: it has the log's new head signed and published.
 
-Quietly, for who came for something else: where the key is not at hand the daemon signs later. AWS KMS and those who
-vouch for heads are asked by the daemon and by ``ledger checkpoint`` alone.
+Quietly, for who came for something else: where the key is not at hand the daemon signs later. Those who vouch for
+heads are asked by the daemon and by ``ledger checkpoint`` alone; AWS KMS by these, and by ``export`` for its account.
 """
 
 from __future__ import annotations

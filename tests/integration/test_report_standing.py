@@ -66,10 +66,16 @@ def test_no_account_is_signed_of_a_ledger_that_does_not_pass(place: Place, tmp_p
     assert not (out / "data/log/accounts.txt").exists()
 
 
-def test_taking_out_that_the_ledger_failed_leaves_it_unproved(place: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize("earlier", [False, True])
+def test_taking_out_that_the_ledger_failed_leaves_it_unproved(place: Place, tmp_path: Path, earlier: bool) -> None:
+    """*earlier*: also under a head that ends with a true account, from when the ledger still passed."""
+    item, at = place.item("good")["id"], list[str]()
+    if earlier:
+        place.run("export", item, "--out", str(tmp_path / "first"))
+        at = ["--at", (tmp_path / "first/data/log/checkpoint").read_text().split("\n")[1]]
     altered(place, "DELETE FROM sources")
     out = tmp_path / "package"
-    place.run("export", place.item("good")["id"], "--out", str(out), status=1)
+    place.run("export", item, *at, "--out", str(out), status=1)
     done = check(out)
     assert done.status == 1
     assert "its verification: what it says is not proved" in done.text
