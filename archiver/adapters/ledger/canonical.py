@@ -11,8 +11,11 @@ import rfc8785
 from archiver.domain.custody import Actor, Entry, body
 from archiver.errors import LedgerError
 
-_OTHERWISE: Final = re.compile(rb"(?:\A|[:\[,])-?\d+(?:[.eE]|(?<=\d{16}))")
-"""A number that orjson and RFC 8785 write, or read, differently: with a fraction, or of 16 digits and more."""
+_OTHERWISE: Final = re.compile(rb"(?:\A|\":|[\[,])-?\d+(?:[.eE]|(?<=\d{16}))")
+"""A number that orjson and RFC 8785 write, or read, differently: with a fraction, or of 16 digits and more.
+
+Behind a name's closing quote, for the seconds of every time, ``:07.25``, would look like one.
+"""
 
 
 def canonical(entry: Entry, actor: Actor) -> str:
