@@ -10,14 +10,14 @@ from archiver.domain.dossier import ItemDossier
 
 
 class PackageSource(Protocol):
-    """What a package is made of: the archive, as far as one needs it (``ports.Store``)."""
+    """What a package is made of: the archive, as far as one needs it (``store_ports.Store``)."""
 
     def size(self, path: str) -> int:
         """Bytes of the file at *path* as it lies there now. Raises as :meth:`open`."""
         ...
 
     def open(self, path: str, from_medium: bool) -> AbstractContextManager[BinaryIO]:
-        """See ``ports.Store.open``."""
+        """See ``store_ports.Store.open``."""
         ...
 
 

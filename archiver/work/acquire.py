@@ -11,7 +11,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Final
 
 from archiver.domain.custody import EvidenceAcquired
@@ -28,8 +27,9 @@ from archiver.domain.sign_file import (
     parse_sign_file,
 )
 from archiver.domain.verdict import Judgement
-from archiver.errors import MediumError, StoreConflictError, StoreFullError
-from archiver.ports import Clock, EvidenceIndex, Source, Stage, Store
+from archiver.errors import MediumError, StoreConflictError, StoreError, StoreFullError
+from archiver.ports import Clock, EvidenceIndex, Source
+from archiver.store_ports import Publication, Stage, Store
 from archiver.verify.findings import Circumstances, Noticed
 from archiver.verify.recipe import Examination, ObservedFile, examine, judge
 from archiver.work.fetch import Fetched, Fetcher
@@ -37,6 +37,9 @@ from archiver.work.keys import KeyRing
 
 _FOLDERS: Final = 1000
 """Folders that are tried for one delivery when others' bytes stand in the way."""
+
+_Placed = tuple[str, tuple[EvidenceFile, ...]]
+"""The folder of a delivery, and its files there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,18 @@ class Task:
     revision: int = 1
     history: Sequence[Noticed] = ()
     by_import: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """A delivery that was fetched whole and is in the archive's staging folder. ``identity``: its evidence ID."""
+
+    task: Task
+    stage: Stage
+    examination: Examination
+    files: Sequence[Fetched]
+    absent: Sequence[ObservedFile]
+    identity: str
 
 
 @dataclass
@@ -100,8 +115,8 @@ class Acquirer:
     min_free: int
     replays: Replays = field(default_factory=Replays)
 
-    def acquire(self, task: Task) -> EvidenceAcquired | Waiting | AlreadyHeld:
-        """*task* done: archived (and to be recorded by the caller), still waiting, or held already.
+    def fetch(self, task: Task) -> Fetching | Waiting:
+        """*task* fetched, or still waiting.
 
         Raises SourceError, MediumError (this delivery cannot be read now), StoreFullError, StoreError,
         StoppedError.
@@ -123,12 +138,32 @@ class Acquirer:
             stage.discard()
             raise MediumError(f"{delivery.prefix} holds nothing that can be fetched: links are not followed")
         identity = evidence_id(source.name, delivery.prefix, [(f.name, f.read.sha256) for f in fetched])
-        if self._is_held(identity):
-            stage.discard()
-            return AlreadyHeld(identity)
-        judged = self._judge(task, examination, fetched, absent)
-        folder, files = self._publish(task, stage, examination, fetched)
-        return self._entry(task, identity, examination, judged, folder, files)
+        return Fetching(task, stage, examination, fetched, absent, identity)
+
+    def archive(self, fetched: Sequence[Fetching]) -> list[EvidenceAcquired | AlreadyHeld | Exception]:
+        """Each of *fetched* judged and in the archive, to be recorded by the caller; held already; or why it is not.
+
+        What goes wrong with one is its answer, StoreError for the archive's errors. Raises LedgerError.
+        """
+        held = self.evidence.held([one.identity for one in fetched])
+        alike = self.evidence.same_hash_lists([digest for one in fetched if (digest := _hash_list(one))])
+        done: dict[int, EvidenceAcquired | AlreadyHeld | Exception] = {}
+        judged: dict[int, Judgement] = {}
+        for position, one in enumerate(fetched):
+            try:
+                if one.identity in held:
+                    one.stage.discard()
+                    done[position] = AlreadyHeld(one.identity)
+                else:
+                    judged[position] = self._judge(one, alike.get(_hash_list(one) or "", ()))
+            except Exception as error:
+                done[position] = error
+        for position, placed in self._place({position: fetched[position] for position in judged}).items():
+            if isinstance(placed, StoreError):
+                done[position] = placed
+            else:
+                done[position] = self._entry(fetched[position], judged[position], *placed)
+        return [done[position] for position in range(len(fetched))]
 
     def _check_room(self, delivery: Delivery) -> None:
         free = self.store.free_bytes()
@@ -164,61 +199,57 @@ class Acquirer:
                 fetched.append(got)
         return fetched, absent
 
-    def _is_held(self, identity: str) -> bool:
-        return any(True for _ in self.evidence.events(identity))
-
-    def _judge(
-        self, task: Task, examination: Examination, fetched: Sequence[Fetched], absent: Sequence[ObservedFile]
-    ) -> Judgement:
+    def _judge(self, fetched: Fetching, alike: Sequence[tuple[str, str | None, str]]) -> Judgement:
+        task, examination = fetched.task, fetched.examination
         observed = [
             ObservedFile(f.name, f.read.size, f.read.sha256, f.read.contents)
-            for f in fetched
+            for f in fetched.files
             if f.name != SIGN_FILE_NAME
         ]
         listed = _listed(examination)
-        times = [f.origin.last_modified for f in fetched if f.name in listed and f.origin.last_modified]
+        times = [f.origin.last_modified for f in fetched.files if f.name in listed and f.origin.last_modified]
         around = Circumstances(
             path=task.delivery.path,
             location=task.delivery.prefix,
             execution_time=execution_time(examination, observed),
             earliest_modified=min(times, default=None) if task.source.times_are_observed else None,
-            same_hash_list=self._replays(task, examination),
+            same_hash_list=self._replays(fetched, alike),
             history=task.history,
         )
-        return judge(examination, [*observed, *absent], around)
+        return judge(examination, [*observed, *fetched.absent], around)
 
-    def _replays(self, task: Task, examination: Examination) -> list[str]:
-        if examination.sign_file is None:
+    def _replays(self, fetched: Fetching, alike: Sequence[tuple[str, str | None, str]]) -> list[str]:
+        digest = _hash_list(fetched)
+        if digest is None:
             return []
-        digest = hash_list_sha256(examination.sign_file)
-        query_id, prefix = task.delivery.query_id, task.delivery.prefix
+        query_id, prefix = fetched.task.delivery.query_id, fetched.task.delivery.prefix
         waiting = self.replays.swap(digest, query_id, prefix)
-        recorded = [(query, place) for _, query, place in self.evidence.same_hash_list(digest)]
+        recorded = [(query, place) for _, query, place in alike]
         return [place for query, place in (*recorded, *waiting) if is_replay(query, place, query_id, prefix)]
 
-    def _publish(
-        self, task: Task, stage: Stage, examination: Examination, fetched: Sequence[Fetched]
-    ) -> tuple[str, tuple[EvidenceFile, ...]]:
-        """The folder that it got, and its files there."""
-        listed = _listed(examination)
-        for number in count(task.revision):
-            if number >= task.revision + _FOLDERS:
+    def _place(self, fetched: Mapping[int, Fetching]) -> dict[int, _Placed | StoreError]:
+        """The folder that each of *fetched* got and its files there, or why it got none."""
+        done: dict[int, _Placed | StoreError] = {}
+        for attempt in range(_FOLDERS):
+            trying = {position: one for position, one in fetched.items() if position not in done}
+            if not trying:
                 break
-            folder = delivery_path(task.source.name, task.delivery.prefix, number)
-            files = tuple(_file(f, folder, listed, examination) for f in fetched)
-            if _placed(stage, {f"data:{f.name}": f.path for f in files}, folder):
-                return folder, files
-        raise StoreConflictError(f"{task.delivery.prefix}: {_FOLDERS} folders of that name hold something else")
+            wanted = {position: _wanted(one, attempt) for position, one in trying.items()}
+            publications = [_publication(one.stage, wanted[position]) for position, one in trying.items()]
+            for position, is_there in zip(trying, self.store.publish(publications), strict=True):
+                if isinstance(is_there, StoreError):
+                    done[position] = is_there
+                elif is_there:
+                    done[position] = wanted[position]
+        for position in fetched.keys() - done.keys():
+            prefix = fetched[position].task.delivery.prefix
+            done[position] = StoreConflictError(f"{prefix}: {_FOLDERS} folders of that name hold something else")
+        return done
 
     def _entry(
-        self,
-        task: Task,
-        identity: str,
-        examination: Examination,
-        judged: Judgement,
-        folder: str,
-        files: tuple[EvidenceFile, ...],
+        self, fetched: Fetching, judged: Judgement, folder: str, files: tuple[EvidenceFile, ...]
     ) -> EvidenceAcquired:
+        task, examination, identity = fetched.task, fetched.examination, fetched.identity
         delivery, sign_file, now = task.delivery, examination.sign_file, self.clock()
         claims = sign_file.claims if sign_file else None
         evidence = Evidence(
@@ -250,12 +281,22 @@ class Acquirer:
         )
 
 
-def _placed(stage: Stage, places: Mapping[str, str], folder: str) -> bool:
-    """Publishes; tries again where the folder appeared meanwhile, made for a delivery below it by another thread."""
-    try:
-        return stage.publish(places, folder)
-    except StoreConflictError:
-        return stage.publish(places, folder)
+def _publication(stage: Stage, placed: _Placed) -> Publication:
+    folder, files = placed
+    return Publication(stage, {f"data:{file.name}": file.path for file in files}, folder)
+
+
+def _wanted(fetched: Fetching, attempt: int) -> _Placed:
+    """The folder to try, the one of its revision first, and the files as they would lie there."""
+    task = fetched.task
+    folder = delivery_path(task.source.name, task.delivery.prefix, task.revision + attempt)
+    listed = _listed(fetched.examination)
+    return folder, tuple(_file(f, folder, listed, fetched.examination) for f in fetched.files)
+
+
+def _hash_list(fetched: Fetching) -> str | None:
+    sign_file = fetched.examination.sign_file
+    return hash_list_sha256(sign_file) if sign_file else None
 
 
 def hash_list_sha256(sign_file: SignFile) -> str:

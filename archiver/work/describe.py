@@ -22,8 +22,9 @@ from archiver.domain.paths import SET_ASIDE_FOLDER, description_path
 from archiver.domain.times import format_time
 from archiver.domain.verdict import Verdict
 from archiver.errors import MediumError, StoreConflictError, StoreError
-from archiver.ports import Clock, Source, Store
+from archiver.ports import Clock, Source
 from archiver.query_ports import QueryAnswer, QueryAuthority
+from archiver.store_ports import Store
 
 PAUSE: Final = timedelta(minutes=10)
 """A Region that refused for another reason than the query is not asked again for so long."""
@@ -44,6 +45,13 @@ class Describer:
     _refused: dict[tuple[str, str], datetime] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def is_asked(self, source: Source, entry: EvidenceAcquired) -> bool:
+        """True where :meth:`describe` would ask somebody, which takes a while."""
+        evidence, region = entry.evidence, _region(source, entry)
+        if entry.by_import or evidence.query_id is None or region is None or is_too_late(evidence):
+            return False
+        return not self._is_paused(source.name, region) and self.authorities(source.name, region) is not None
+
     def describe(self, source: Source, entry: EvidenceAcquired) -> QueryDescribed | None:
         """What is to be recorded behind *entry*, its answer being in the archive; None where nobody was asked.
 
@@ -56,14 +64,9 @@ class Describer:
             return None
 
     def _describe(self, source: Source, entry: EvidenceAcquired) -> QueryDescribed | None:
-        evidence = entry.evidence
-        region = _region(source, entry)
-        if entry.by_import or evidence.query_id is None or region is None or is_too_late(evidence):
-            return None
-        if self._is_paused(source.name, region):
-            return None
-        authority = self.authorities(source.name, region)
-        if authority is None:
+        evidence, region = entry.evidence, _region(source, entry)
+        authority = self.authorities(source.name, region) if region else None
+        if not self.is_asked(source, entry) or authority is None or region is None or evidence.query_id is None:
             return None
         answer = authority.describe(evidence.query_id)
         if answer.refusal and not answer.is_about_query:

@@ -14,7 +14,7 @@ from archiver.domain.paths import description_path
 from archiver.domain.records import CustodyEvent
 from archiver.domain.text import printable
 from archiver.errors import MediumError
-from archiver.ports import Store
+from archiver.store_ports import Store
 
 
 @dataclass(frozen=True, slots=True)

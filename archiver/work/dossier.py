@@ -22,7 +22,8 @@ from archiver.domain.standing import OF_THE_SOURCE, findings_restored, findings_
 from archiver.domain.survey import Look
 from archiver.domain.verdict import Finding, Reason, Verdict, verdict_of
 from archiver.errors import LedgerError, RowUnreadableError, UnknownEvidenceError
-from archiver.ports import Ledger, Store
+from archiver.ports import Ledger
+from archiver.store_ports import Store
 from archiver.verify.signature import KeyUnusableError
 from archiver.work.acquired import believed
 from archiver.work.dossier_archive import ALTERED, ArchiveReader, altered_files

@@ -14,7 +14,7 @@ from archiver.domain.facts import Absent, Fact, Label, fact
 from archiver.domain.limits import CSV_HEADER_BYTES, DESCRIPTION_BYTES, GZIP_PROBE_BYTES, SIGN_FILE_BYTES
 from archiver.domain.sign_file import SignFileInvalidError, SignFileUnsupportedError, parse_sign_file
 from archiver.errors import MediumError
-from archiver.ports import Store
+from archiver.store_ports import Store
 from archiver.verify.unpack import Unpacker
 from archiver.work.dossier_facts import header_facts, why_not_described
 from archiver.work.history import History

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -19,7 +18,8 @@ from archiver.domain.evidence import Origin
 from archiver.domain.limits import RESUME_FROM_BYTES
 from archiver.domain.times import format_optional, parse_time
 from archiver.errors import SourceUnreachableError, StoppedError
-from archiver.ports import Progress, ShouldStop, Source, Stage, StagedFile
+from archiver.ports import Progress, ShouldStop, Source
+from archiver.store_ports import Stage, StagedFile
 from archiver.work.reading import Read, Reading
 
 ATTEMPTS: Final = 5
@@ -60,9 +60,9 @@ class Fetcher:
 
         *afresh*: nothing of an earlier run is used. *pinned*: the very version that was fetched before.
         """
-        pin = f"{found.key}\n{found.etag}\n{found.size}\n{format_optional(found.last_modified)}"
-        if afresh or found.size < RESUME_FROM_BYTES:
-            pin += f"\n{uuid.uuid4()}"
+        pin = None
+        if not afresh and found.size >= RESUME_FROM_BYTES:
+            pin = f"{found.key}\n{found.etag}\n{found.size}\n{format_optional(found.last_modified)}"
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._once(source, stage, found, name, pin, pinned)
@@ -73,11 +73,11 @@ class Fetcher:
         raise AssertionError("the last attempt returns or raises")
 
     def _once(
-        self, source: Source, stage: Stage, found: SourceObject, name: str, pin: str, pinned: Origin | None
+        self, source: Source, stage: Stage, found: SourceObject, name: str, pin: str | None, pinned: Origin | None
     ) -> Fetched:
         with stage.file(f"data:{name}", pin) as staged:
             resumed = staged.size > 0
-            origin = _noted(stage, name, pin) if resumed and staged.size == found.size else None
+            origin = _noted(stage, name, pin) if pin and resumed and staged.size == found.size else None
             if origin is not None or staged.size < found.size or found.size == 0:
                 reading = Reading(name)
                 for chunk in staged.read_back():
@@ -85,11 +85,11 @@ class Fetcher:
                     self._check_stop()
                 if origin is None:
                     origin = self._stream(source, found, staged, reading, pinned)
-                    if found.size >= RESUME_FROM_BYTES:
+                    if pin is not None:
                         _note(stage, name, pin, origin)
                 return Fetched(name, reading.done(), origin, resumed)
         # Whole, but what the source said of it was lost with the crash: ask again from the start.
-        return self._once(source, stage, found, name, f"{pin}\n{uuid.uuid4()}", pinned)
+        return self._once(source, stage, found, name, None, pinned)
 
     def _stream(
         self, source: Source, found: SourceObject, staged: StagedFile, reading: Reading, pinned: Origin | None

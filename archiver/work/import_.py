@@ -57,17 +57,20 @@ class Import:
         intakes: dict[str, Intake] = {}
         try:
             for batch in batches(found):
+                if self.should_stop():
+                    raise StoppedError("stopped while importing")
+                by_folder: dict[str, list[Delivery]] = {}
                 for delivery in batch:
-                    if self.should_stop():
-                        raise StoppedError("stopped while importing")
                     above = _above(delivery)
+                    by_folder.setdefault(above, []).append(_rebased(delivery, above))
+                for above, some in by_folder.items():
                     if above not in intakes:
                         source = self.source_at(above)
                         intakes[above] = Intake(self.tools, source, None, result, tell, by_import=True)
-                    intakes[above].take(pool, [_rebased(delivery, above)])
+                    intakes[above].take(pool, some)
         finally:
             for intake in intakes.values():
-                intake.drain()
+                intake.drain(pool)
         if result.discovered == before:
             raise SourceError(f"/{prefix} holds no delivery: no result_sign.json and no result_N.csv.gz")
 

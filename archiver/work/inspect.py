@@ -17,7 +17,8 @@ from archiver.domain.records import EvidenceRecord
 from archiver.domain.sign_file import SignFile
 from archiver.domain.verdict import Check, CheckResult, Finding, Judgement, Reason, judgement
 from archiver.errors import MediumError, StoppedError
-from archiver.ports import EvidenceIndex, Progress, ShouldStop, Store
+from archiver.ports import EvidenceIndex, Progress, ShouldStop
+from archiver.store_ports import Store
 from archiver.verify.findings import Circumstances
 from archiver.verify.recipe import Examination, ObservedFile, examine, judge
 from archiver.work.acquire import execution_time, hash_list_sha256, is_replay

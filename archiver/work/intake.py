@@ -1,7 +1,8 @@
 """Intake: deliveries that are listed become evidence. Tells what is new, acquires it in parallel, records it.
 
-Used by sync and import. The calling thread lists and records; the pool's threads acquire. What several have
-acquired is recorded in one transaction, after it is on disk and at most a second later.
+Used by sync and import. The calling thread lists and records; the pool's threads fetch. What several have fetched is
+put into the archive together, for waiting for a disk is what costs most, and what is there is recorded in one
+transaction, at most a second later: fetching, writing and recording go on side by side.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from archiver.domain.custody import DeliverySeen, Entry, EvidenceAcquired
 from archiver.domain.custody_facts import QueryDescribed
@@ -22,7 +23,7 @@ from archiver.domain.text import printable
 from archiver.domain.verdict import Finding
 from archiver.errors import ArchiverError, MediumError, SourceError, StoppedError, StoreConflictError
 from archiver.ports import Clock, Ledger, Progress, Source
-from archiver.work.acquire import Acquirer, AlreadyHeld, Task, Waiting
+from archiver.work.acquire import Acquirer, AlreadyHeld, Fetching, Task, Waiting
 from archiver.work.alerts import alert_for
 from archiver.work.changes import Difference, Watch, difference
 from archiver.work.describe import Describer
@@ -41,14 +42,21 @@ _RECORD_AFTER: Final = 1.0
 
 _RECORD_MOST: Final = 200
 
-_Outcome = EvidenceAcquired | Waiting | AlreadyHeld
+_TOGETHER: Final = 64
+"""Deliveries that are put into the archive together."""
+
+_GATHER: Final = 0.05
+"""Seconds that one waits at most for others to go with it."""
+
+_Begun = tuple[Task, KnownDelivery | None]
+_Archived = EvidenceAcquired | AlreadyHeld | Exception
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    """What became of a task; ``described``: CloudTrail's account of the query, where it was asked for one."""
+class _Acquired:
+    """What is in the archive; ``described``: CloudTrail's account of the query, where it was asked for one."""
 
-    outcome: _Outcome
+    entry: EvidenceAcquired
     described: QueryDescribed | None = None
 
 
@@ -120,8 +128,12 @@ class Intake:
         self._by_import = by_import
         self._ledger = tools.ledger
         self.watch = Watch(tools.ledger.deliveries, tools.ledger.evidence, tools.ledger.journal, tools.clock)
-        self._running: dict[Future[_Done], tuple[Task, KnownDelivery | None]] = {}
-        self._finished: list[tuple[EvidenceAcquired, QueryDescribed | None, KnownDelivery | None]] = []
+        self._fetching: dict[Future[Fetching | Waiting], _Begun] = {}
+        self._fetched: list[tuple[Fetching, KnownDelivery | None]] = []
+        self._fetched_at = 0.0
+        self._archiving: tuple[Future[list[_Archived]], list[_Begun]] | None = None
+        self._describing: dict[Future[_Acquired], KnownDelivery | None] = {}
+        self._finished: list[tuple[_Acquired, KnownDelivery | None]] = []
         self._seen: list[DeliverySeen] = []
         self._recorded_at = time.monotonic()
         self._fatal: ArchiverError | None = None
@@ -138,17 +150,17 @@ class Intake:
             if task is None:
                 self._result.unchanged += 1
                 continue
-            while len(self._running) >= 2 * self._tools.threads:
-                self._collect()
+            while self._is_busy():
+                self._collect(pool)
             if self._fatal is not None:
                 raise self._fatal
-            self._running[pool.submit(self._acquire, task)] = (task, known.get(delivery.prefix))
+            future = pool.submit(self._tools.acquirer.fetch, task)
+            self._fetching[future] = (task, known.get(delivery.prefix))
 
-    def _acquire(self, task: Task) -> _Done:
-        outcome, describer = self._tools.acquirer.acquire(task), self._tools.describer
-        if describer is None or not isinstance(outcome, EvidenceAcquired):
-            return _Done(outcome)
-        return _Done(outcome, describer.describe(task.source, outcome))
+    def _is_busy(self) -> bool:
+        """True while no more is to be begun: what is on the way is held in memory."""
+        many = 2 * self._tools.threads
+        return len(self._fetching) >= many or len(self._fetched) >= _TOGETHER or len(self._describing) >= many
 
     def _task(self, delivery: Delivery, known: KnownDelivery | None) -> Task | None:
         """What is to be acquired; None where the archive holds it already, or nothing new can be fetched.
@@ -191,49 +203,94 @@ class Intake:
         newest = delivery.newest
         return (min(start, newest) if newest and self._source.times_are_observed else start) + self._grace
 
-    def drain(self) -> None:
+    def drain(self, pool: ThreadPoolExecutor) -> None:
         """Waits for all that was started and records it. Raises StoreError, LedgerError."""
-        while self._running:
-            self._collect()
+        while self._fetching or self._fetched or self._archiving or self._describing:
+            self._collect(pool)
         self._record()
         if self._fatal is not None:
             raise self._fatal
 
-    def _collect(self) -> None:
-        done, _ = wait(self._running, timeout=_RECORD_AFTER, return_when=FIRST_COMPLETED)
-        for future in done:
-            task, known = self._running.pop(future)
-            self._outcome(future, task, known)
-        if (
-            len(self._finished) + len(self._seen) >= _RECORD_MOST
-            or time.monotonic() - self._recorded_at > _RECORD_AFTER
-        ):
+    def _collect(self, pool: ThreadPoolExecutor) -> None:
+        """Takes what has come to an end one step further, after waiting a moment for something to do so."""
+        running: list[Future[Any]] = [*self._fetching, *self._describing]
+        if self._archiving is not None:
+            running.append(self._archiving[0])
+        done, _ = wait(running, timeout=_GATHER if self._fetched else _RECORD_AFTER, return_when=FIRST_COMPLETED)
+        for future in done & self._fetching.keys():
+            self._is_fetched(future, *self._fetching.pop(future))
+        for future in done & self._describing.keys():
+            self._finished.append((future.result(), self._describing.pop(future)))
+        if self._archiving is not None and self._archiving[0] in done:
+            self._is_archived(pool, *self._archiving)
+            self._archiving = None
+        self._archive(pool)
+        is_old = time.monotonic() - self._recorded_at > _RECORD_AFTER
+        if is_old or len(self._finished) + len(self._seen) >= _RECORD_MOST:
             self._record()
 
-    def _outcome(self, future: Future[_Done], task: Task, known: KnownDelivery | None) -> None:
+    def _is_fetched(self, future: Future[Fetching | Waiting], task: Task, known: KnownDelivery | None) -> None:
         try:
-            done = future.result()
-        except (SourceError, MediumError, StoreConflictError) as error:
-            trouble = Trouble(self._source.name, task.delivery.prefix, str(error), error.remedy)
-            self._result.troubles.add(trouble)
-            return
-        except StoppedError:
-            return
-        except ArchiverError as error:  # a full archive, a lost ledger: what the others have done is recorded first
-            self._fatal = self._fatal or error
-            return
+            fetched = future.result()
         except Exception as error:
-            _log.exception("acquisition of %r failed unexpectedly", task.delivery.prefix)
-            text = f"unexpected {type(error).__name__}: {printable(str(error))}; the delivery is tried again"
-            self._result.troubles.add(Trouble(self._source.name, task.delivery.prefix, text))
+            self._trouble(task, error)
             return
-        match done.outcome:
-            case Waiting() as waiting:
-                self._waiting(task, known, waiting)
-            case AlreadyHeld() as held:
-                self._held(task, known, held)
-            case EvidenceAcquired() as acquired:
-                self._finished.append((acquired, done.described, known))
+        if isinstance(fetched, Waiting):
+            self._waiting(task, known, fetched)
+            return
+        if not self._fetched:
+            self._fetched_at = time.monotonic()
+        self._fetched.append((fetched, known))
+
+    def _archive(self, pool: ThreadPoolExecutor) -> None:
+        """Begins with the next group, once it is large enough or nothing else comes."""
+        is_old = time.monotonic() - self._fetched_at >= _GATHER
+        is_enough = len(self._fetched) >= _TOGETHER or is_old or not self._fetching
+        if self._archiving is None and self._fetched and is_enough:
+            group, self._fetched = self._fetched, []
+            future = pool.submit(self._tools.acquirer.archive, [fetched for fetched, _ in group])
+            self._archiving = future, [(fetched.task, known) for fetched, known in group]
+
+    def _is_archived(
+        self, pool: ThreadPoolExecutor, future: Future[list[_Archived]], begun: Sequence[_Begun]
+    ) -> None:
+        try:
+            outcomes = future.result()
+        except Exception as error:
+            for task, _ in begun:
+                self._trouble(task, error)
+            return
+        for (task, known), outcome in zip(begun, outcomes, strict=True):
+            match outcome:
+                case AlreadyHeld():
+                    self._held(task, known, outcome)
+                case EvidenceAcquired():
+                    describer = self._tools.describer
+                    if describer is None or not describer.is_asked(task.source, outcome):
+                        self._finished.append((_Acquired(outcome), known))
+                    else:
+                        self._describing[pool.submit(self._described, describer, task.source, outcome)] = known
+                case _:
+                    self._trouble(task, outcome)
+
+    def _described(self, describer: Describer, source: Source, entry: EvidenceAcquired) -> _Acquired:
+        return _Acquired(entry, describer.describe(source, entry))
+
+    def _trouble(self, task: Task, error: Exception) -> None:
+        """Tells what kept *task* from its end; a full archive or a lost ledger is kept, to end the pass."""
+        match error:
+            case SourceError() | MediumError() | StoreConflictError():
+                trouble = Trouble(self._source.name, task.delivery.prefix, str(error), error.remedy)
+            case StoppedError():
+                return
+            case ArchiverError():  # what the others have done is recorded first
+                self._fatal = self._fatal or error
+                return
+            case _:
+                _log.error("acquisition of %r failed unexpectedly", task.delivery.prefix, exc_info=error)
+                text = f"unexpected {type(error).__name__}: {printable(str(error))}; the delivery is tried again"
+                trouble = Trouble(self._source.name, task.delivery.prefix, text)
+        self._result.troubles.add(trouble)
 
     def _waiting(self, task: Task, known: KnownDelivery | None, outcome: Waiting) -> None:
         self._result.pending += 1
@@ -278,11 +335,13 @@ class Intake:
             return
         entries: list[Entry] = []
         alerts: list[Alert] = []
-        for entry, described, _ in finished:
+        for acquired, _ in finished:
+            entry, described = acquired.entry, acquired.described
             entries += [entry] if described is None else [entry, described]
             alerts += alert_for(entry.evidence, entry.judgement, (), "acquisition", entry.at)
         self._ledger.journal.record(entries, alerts)
-        for entry, _, known in finished:
+        for acquired, known in finished:
+            entry = acquired.entry
             self._tools.acquirer.replays.forget(entry.evidence.hash_list_sha256)
             self._result.archived += 1
             self._result.tally.count(entry.judgement.verdict, entry.evidence.size)

@@ -21,7 +21,8 @@ from archiver.domain.records import Alert
 from archiver.domain.sign_file import SignFile
 from archiver.domain.times import format_time
 from archiver.errors import SourceError, StoreConflictError
-from archiver.ports import Clock, Journal, KeyAuthority, Keys, Store
+from archiver.ports import Clock, Journal, KeyAuthority, Keys
+from archiver.store_ports import Store
 from archiver.verify.signature import KeyUnusableError, load_key, pem_pkcs1, pem_x509
 
 SEARCH_WIDTH: Final = timedelta(days=35)
@@ -34,6 +35,11 @@ HARVEST_AHEAD: Final = timedelta(days=35)
 
 _ASK_AGAIN: Final = timedelta(minutes=10)
 """An answer without the key stands this long: a million unsigned claims must not become a million requests."""
+
+_FRESH: Final = timedelta(seconds=1)
+"""Keys that were found are found again for so long without looking: a thousand deliveries name the same one."""
+
+_FRESH_MOST: Final = 1000
 
 Held = Callable[[str], Sequence[HeldKey]]
 """Fingerprint -> the keys on hand that bear it."""
@@ -183,6 +189,7 @@ class KeyRing:
     troubles: dict[str, SourceError] = field(default_factory=dict)
     _asked: dict[tuple[str, date], datetime] = field(default_factory=dict)
     _suspect: dict[str, list[HeldKey]] = field(default_factory=dict)
+    _found: dict[str, tuple[datetime, Sequence[HeldKey]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, sign_file: SignFile, source_region: str | None) -> Sequence[HeldKey]:
@@ -192,13 +199,24 @@ class KeyRing:
 
     def seek(self, fingerprint: str, regions: Sequence[str | None], about: datetime) -> Sequence[HeldKey]:
         """Every key known by *fingerprint*; where none is on hand, *regions* are asked for the time *about*."""
-        if held := self.held(fingerprint):
+        if held := self._on_hand(fingerprint):
             return held
         for region in dict.fromkeys(r for r in (self.ask_first, *regions) if r):
             self._ask(region, about)
-            if held := self.held(fingerprint):
+            if held := self._on_hand(fingerprint):
                 return held
         return self._suspect.get(fingerprint, [])
+
+    def _on_hand(self, fingerprint: str) -> Sequence[HeldKey]:
+        at, held = self._found.get(fingerprint, (None, ()))
+        if at is not None and timedelta(0) <= self.clock() - at < _FRESH:
+            return held
+        held = self.held(fingerprint)
+        if held:
+            if len(self._found) >= _FRESH_MOST:
+                self._found.clear()
+            self._found[fingerprint] = self.clock(), held
+        return held
 
     def _ask(self, region: str, about: datetime) -> None:
         with self._lock:  # one question at a time: others wait for the answer instead of asking again

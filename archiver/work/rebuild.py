@@ -18,7 +18,8 @@ from archiver.log.note import VerifierKey, parse_key
 from archiver.log.tiles import WIDTH, checkpoint_path, entries_path
 from archiver.log.tree import root_of
 from archiver.log_ports import HeadMemory, LedgerDraft, PublishedLog
-from archiver.ports import Clock, Progress, ShouldStop, Store
+from archiver.ports import Clock, Progress, ShouldStop
+from archiver.store_ports import Store
 from archiver.work.published_history import REMEDY, Head, PublishedHistory, head_at, head_sizes, newest_head
 from archiver.work.rebuild_archive import Folders
 from archiver.work.rebuild_last import LastHead, held_against, last_heads, sizes_of

@@ -13,7 +13,7 @@ from archiver.domain.custody import Entry, EvidenceAcquired
 from archiver.domain.custody_facts import QueryDescribed
 from archiver.domain.paths import DESCRIBED_FOLDER, RESERVED_NAMES, UNLISTED_FOLDER
 from archiver.errors import MediumError
-from archiver.ports import Store
+from archiver.store_ports import Store
 
 
 class Folders:

@@ -30,7 +30,7 @@ from archiver.log.tiles import (
     tiles,
 )
 from archiver.log_ports import PublishedLog
-from archiver.ports import Store
+from archiver.store_ports import Store
 from archiver.work.published_history import Head, PublishedHistory, head_at
 
 _TILE: Final = re.compile(rf"tile/(entries|[0-9]{{1,2}})/({INDEX})(?:\.p/([0-9]{{1,3}}))?", re.ASCII)

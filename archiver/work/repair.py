@@ -18,7 +18,8 @@ from archiver.domain.paths import SET_ASIDE_FOLDER
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
 from archiver.errors import ArchiverError, ObjectChangedError, ObjectGoneError, StoppedError, StoreFullError
-from archiver.ports import Clock, Journal, Source, Stage, Store
+from archiver.ports import Clock, Journal, Source
+from archiver.store_ports import Stage, Store
 from archiver.work.fetch import Fetched, Fetcher
 from archiver.work.inspect import FileState, Inspection
 from archiver.work.keys import key_files

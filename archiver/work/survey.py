@@ -20,7 +20,8 @@ from archiver.domain.records import CustodyEvent
 from archiver.domain.survey import FileSurvey, Look
 from archiver.domain.text import printable
 from archiver.errors import MediumError, RowUnreadableError, StoppedError
-from archiver.ports import Clock, Ledger, Progress, ShouldStop, Store
+from archiver.ports import Clock, Ledger, Progress, ShouldStop
+from archiver.store_ports import Store
 from archiver.verify.survey import Surveyor
 from archiver.work.seen import Seen
 

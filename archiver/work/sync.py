@@ -127,10 +127,10 @@ class _Pass:
             try:
                 for prefix in [""] if full else self._source.day_prefixes(first):
                     self._scope(pool, prefix)
-                self._intake.drain()
+                self._intake.drain(pool)
                 self._pending(pool, None if full else first)
             finally:
-                self._intake.drain()
+                self._intake.drain(pool)
         if self._sync.should_stop():
             raise StoppedError("stopped; what was recorded stands")
         listed = self._listed if full else None

@@ -23,7 +23,7 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
     return Room(frozenset(ours.split()), frozenset(others.split()), pure)
 
 
-CORE = "domain ports log_ports package_ports query_ports log errors"
+CORE = "domain ports store_ports log_ports package_ports query_ports log errors"
 APPLICATION = (
     "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs lost_ledger provision "
     "source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_report wiring_verify"
@@ -37,6 +37,7 @@ ROOMS: dict[str, Room] = {
     "verify": room("domain verify", "cryptography", pure=True),
     "log": room("domain log", "cryptography", pure=True),
     "ports": room("domain log_ports"),
+    "store_ports": room("domain errors"),
     "log_ports": room("domain errors"),
     "package_ports": room("domain"),
     "query_ports": room("domain"),

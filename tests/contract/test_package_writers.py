@@ -19,7 +19,7 @@ from archiver.adapters.files.package_tar import TarPackage
 from archiver.adapters.files.package_zip import ZipPackage
 from archiver.errors import StoreFullError, UsageError
 from archiver.package_ports import PackageWriter
-from archiver.ports import Store
+from archiver.store_ports import Store
 from tests.support.cli import files_below
 
 MOMENT = datetime(2026, 1, 10, 12, 0, 4, tzinfo=UTC)

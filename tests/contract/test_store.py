@@ -1,4 +1,4 @@
-"""What every archive store does: the docstrings of ``ports.Store`` and ``ports.Stage``, claim by claim."""
+"""What every archive store does: the docstrings of ``store_ports``, claim by claim."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from archiver.domain.limits import CHUNK_BYTES
 from archiver.errors import StoreConflictError, StoreError
-from archiver.ports import Store
+from archiver.store_ports import Store
 from tests.support.stores import fill, names, read
 
 FOLDER = "prod/AWSLogs/111122223333/CloudTrail-Lake/Query/2024/05/06/0a1b"

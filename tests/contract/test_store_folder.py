@@ -192,8 +192,8 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(root: Path, outside: Path
 
 def test_links_in_the_staging_folder_are_refused(root: Path, outside: Path) -> None:
     (root / ".staging/aa").symlink_to(outside)
-    with pytest.raises(StoreError):
-        FolderStore(root).stage("aa")
+    with pytest.raises(StoreError), FolderStore(root).stage("aa").file("x", "1"):
+        pass
     with FolderStore(root).stage("bb").file("x", "1"):
         pass
     slot = next((root / ".staging/bb/files").iterdir())

@@ -18,7 +18,7 @@ import pytest
 
 from archiver.adapters.files.durable import Disk
 from archiver.adapters.files.store import FolderStore
-from archiver.ports import Stage, Store
+from archiver.store_ports import Stage, Store
 from tests.support.forks import FORKS
 
 FOLDER = "prod/AWSLogs/0a1b"

@@ -39,8 +39,8 @@ ROLE_SESSION_NAME: Final = "cloudtrail-evidence-archiver"
 
 Service = Literal["s3", "cloudtrail", "kms", "sts"]
 
-_CONNECT_SECONDS: Final = 5
-_READ_SECONDS: Final = 10
+CONNECT_SECONDS: Final = 5
+READ_SECONDS: Final = 10
 """Longest silence of a server: a command that is asked to stop waits no longer for one."""
 
 _ONCE_SECONDS: Final = (3, 5)
@@ -126,6 +126,18 @@ class AwsAccess:
         client: STSClient = self._client("sts", self.region, self.endpoint_url)
         return client
 
+    def signing_credentials(self) -> BotoCredentials | None:
+        """What requests are signed with; renewed by themselves where they expire."""
+        session = self._cache.session
+        found: BotoCredentials | None = session.get_credentials() if session else None
+        return found
+
+    def ca_bundle(self) -> str | None:
+        """The file of certificate authorities that AWS_CA_BUNDLE or the profile names."""
+        session = self._cache.session
+        found: str | None = session._session.get_config_variable("ca_bundle") if session else None
+        return found
+
     def caller_arn(self) -> str | None:
         """Who reads: the caller's ARN, of a role without the session's name, None where STS does not tell.
 
@@ -198,7 +210,7 @@ class AwsAccess:
     def _config(self, service: Service, endpoint_url: str | None, *, once: bool = False) -> Config:
         own = endpoint_url is not None
         attempts = 1 if once else min(2, self.attempts) if service == "sts" else self.attempts
-        connecting, reading = _ONCE_SECONDS if once else (_CONNECT_SECONDS, _READ_SECONDS)
+        connecting, reading = _ONCE_SECONDS if once else (CONNECT_SECONDS, READ_SECONDS)
         loopback = own and urlsplit(endpoint_url).hostname in _LOOPBACK
         return Config(
             retries={"mode": "standard", "total_max_attempts": attempts},

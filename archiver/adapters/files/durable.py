@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from archiver.adapters.files.file_system import is_synced_whole, syncfs
 from archiver.adapters.files.walk import FOLDER_FLAGS, opened_folder, segments
 from archiver.adapters.owner import hand_over
 
@@ -59,6 +60,14 @@ class Disk:
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
+
+    def is_synced_whole(self, fd: int) -> bool:
+        """True where :meth:`sync_file_system` is as good as an fsync of each file."""
+        return is_synced_whole(fd)
+
+    def sync_file_system(self, fd: int) -> None:
+        """Brings everything on the file system of *fd* to the disk."""
+        syncfs(fd)
 
     def mkdir(self, name: str, folder: int, mode: int = FOLDER_MODE) -> None:
         os.mkdir(name, mode, dir_fd=folder)

@@ -42,7 +42,7 @@ def is_empty(tree: Tree) -> bool:
 
 
 def put_once(tree: Tree, path: str, data: bytes) -> None:
-    """See ``ports.Store.put``. Raises StoreError."""
+    """See ``store_ports.Store.put``. Raises StoreError."""
     where = tree.where(path)
     with writing(where):
         above, name = split(path)

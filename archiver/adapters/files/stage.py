@@ -14,12 +14,16 @@ from __future__ import annotations
 import errno
 import json
 import os
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from archiver.adapters.files.durable import Tree, exists, split
+from archiver.adapters.files.group import SmallDelivery
+from archiver.adapters.files.held_file import HELD_BYTES, HeldFile
 from archiver.adapters.files.placing import same_file, same_folder, stands
 from archiver.adapters.files.staged_file import STAGE_MODE, FolderStagedFile, Slots, read_small, write_small
 from archiver.adapters.files.trouble import writing
@@ -42,7 +46,7 @@ class _Placing:
 
 
 class FolderStage:
-    """``ports.Stage``. One thread publishes or discards; several may fill different files."""
+    """``store_ports.Stage``. One thread publishes or discards; several may fill different files."""
 
     def __init__(self, tree: Tree, token: str) -> None:
         """The stage *token*, as an earlier run left it. Raises StoreFullError, StoreError."""
@@ -50,9 +54,12 @@ class FolderStage:
         self._disk = tree.disk
         self._token = token
         self._path = f"{STAGING_FOLDER}/{token}"
-        self._slots = self._found_again()
+        self._held: dict[str, bytes] = {}
+        self._is_done = False
 
-    def _found_again(self) -> Slots:
+    @cached_property
+    def _slots(self) -> Slots:
+        """What is on the disk, as an earlier run left it; nothing is before the first file has to be."""
         with writing(self._tree.where(self._path)), self._tree.made(self._path, STAGE_MODE, lasting=False) as stage:
             self._take_back(stage)
             slots = Slots(self._tree, self._path)
@@ -63,19 +70,62 @@ class FolderStage:
             return slots
 
     @contextmanager
-    def file(self, name: str, pin: str) -> Iterator[FolderStagedFile]:
+    def file(self, name: str, pin: str | None) -> Iterator[FolderStagedFile | HeldFile]:
+        if pin is not None:
+            self._held.pop(name, None)
+            staged = self._opened(name, pin)
+            try:
+                yield staged
+            finally:
+                staged.close()
+            return
+        room = HELD_BYTES - sum(map(len, self._held.values()))
+        held = HeldFile(room, lambda: self._opened(name, uuid.uuid4().hex))
+        try:
+            yield held
+        finally:
+            held.close()
+        if held.data is not None:
+            self._held[name] = held.data
+
+    def _opened(self, name: str, pin: str) -> FolderStagedFile:
         where = f"{self._tree.where(self._path)}: {printable(name, 80)}"
         with writing(where):
             fd = self._slots.open(name, pin)
-        staged = FolderStagedFile(self._slots, self._disk, self._slots.slot(name, pin), fd, where)
-        try:
-            yield staged
-        finally:
-            staged.close()
+        return FolderStagedFile(self._slots, self._disk, self._slots.slot(name, pin), fd, where)
+
+    def small(self, places: Mapping[str, str], folder: str) -> SmallDelivery | None:
+        """The delivery as it can be put into the archive together with others; None where it has to go alone."""
+        if self._is_done or not places or places.keys() - self._held.keys():
+            return None
+        files: dict[str, bytes] = {}
+        for name, path in places.items():
+            above, slash, below = path.rpartition("/")
+            if not slash or above != folder or below in files or not _is_path(path):
+                return None
+            files[below] = self._held[name]
+        return SmallDelivery(self._token, folder, files)
+
+    def is_placed(self) -> None:
+        """What :meth:`small` gave is in the archive: nothing is left to be published."""
+        self._is_done = True
+        self._held.clear()
+
+    def _spill(self) -> None:
+        """Brings what is held to the staging folder. Raises StoreError."""
+        for name in list(self._held):
+            staged = self._opened(name, uuid.uuid4().hex)
+            try:
+                staged.append(self._held[name])
+            finally:
+                staged.close()
+            del self._held[name]
 
     def publish(self, places: Mapping[str, str], folder: str) -> bool:
+        if not self._is_done:
+            self._spill()
         with writing(self._tree.where(folder)):
-            if not stands(self._tree, self._path):
+            if self._is_done or not stands(self._tree, self._path):
                 raise StoreError(f"{self._tree.where(self._path)}: this stage was published or discarded already")
             with self._tree.folder(self._path) as stage:
                 self._take_back(stage)
@@ -97,6 +147,8 @@ class FolderStage:
         return True
 
     def discard(self) -> None:
+        self._is_done = True
+        self._held.clear()
         with writing(self._tree.where(self._path)), self._tree.folder(STAGING_FOLDER) as staging:
             self._disk.remove_tree(self._token, staging)
 
@@ -105,6 +157,7 @@ class FolderStage:
 
         For repairs only, which have kept what is replaced.
         """
+        self._spill()
         slot = self._slot_of(name)
         self._seal([slot])
         above, target = split(path)
@@ -224,6 +277,13 @@ class FolderStage:
         except OSError as error:
             if error.errno not in NOT_THERE:  # what was not moved yet is where it was
                 raise
+
+
+def _is_path(path: str) -> bool:
+    try:
+        return segments(path)[:1] != (STAGING_FOLDER,)
+    except FileNotFoundError:
+        return False
 
 
 def _read_plan(data: bytes) -> dict[str, str]:

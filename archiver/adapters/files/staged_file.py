@@ -135,7 +135,7 @@ class Slots:
 
 
 class FolderStagedFile:
-    """``ports.StagedFile`` over an open slot. Not shared between threads."""
+    """``store_ports.StagedFile`` over an open slot. Not shared between threads."""
 
     def __init__(self, slots: Slots, disk: Disk, slot: str, fd: int, where: str) -> None:
         self._slots = slots

@@ -9,11 +9,12 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
 from archiver.adapters.files.durable import FOLDER_MODE, NO_LINKS, Disk, Tree, exists, split
+from archiver.adapters.files.group import SmallDelivery, Waiting, place_together
 from archiver.adapters.files.single_file import REMEDY, check_writable, is_empty, put_once
 from archiver.adapters.files.stage import FolderStage
 from archiver.adapters.files.staged_file import STAGE_MODE
@@ -23,20 +24,21 @@ from archiver.adapters.owner import make_folders, missing_folders
 from archiver.domain.limits import CHUNK_BYTES
 from archiver.domain.paths import KEYS_FOLDER, SET_ASIDE_FOLDER, STAGING_FOLDER, UNLISTED_FOLDER
 from archiver.domain.records import StoredEntry
-from archiver.errors import MediumError, StoreError
-from archiver.ports import Stage
+from archiver.errors import MediumError, StoreConflictError, StoreError
+from archiver.store_ports import Publication, Stage
 
 _TOKEN = re.compile(r"[0-9a-f]{1,128}", re.ASCII)
 
 
 class FolderStore:
-    """``ports.Store`` over a folder. ``disk``: the system calls; a test puts in its own."""
+    """``store_ports.Store`` over a folder. ``disk``: the system calls; a test puts in its own."""
 
     def __init__(self, root: Path, disk: Disk | None = None) -> None:
         """The archive at *root*, which may be a link. Raises StoreError where there is none."""
         self._root = root.absolute()
         self._disk = disk or Disk()
         self._tree = Tree(self._root, self._disk)
+        self._waiting = Waiting(self._disk)
         with writing(str(self._root)):
             if not os.path.lexists(self._root):
                 raise StoreError(f"{self._root}: the archive folder is not there", REMEDY)
@@ -75,6 +77,28 @@ class FolderStore:
             raise StoreError(f"{token!r} is no name for a stage: 1 to 128 hex digits are")
         check_writable(self._tree)
         return FolderStage(self._tree, token)
+
+    def publish(self, publications: Sequence[Publication]) -> list[bool | StoreError]:
+        small: dict[str, tuple[FolderStage, SmallDelivery]] = {}
+        for one in publications:
+            stage = _own(one.stage)
+            delivery = stage.small(one.places, one.folder)
+            if delivery is not None:
+                small.setdefault(one.folder, (stage, delivery))
+        placed = self._placed_together([delivery for _, delivery in small.values()])
+        done = set()
+        for folder in placed:
+            stage = small[folder][0]
+            stage.is_placed()
+            done.add(id(stage))
+        return [id(one.stage) in done or _publish_alone(one) for one in publications]
+
+    def _placed_together(self, group: Sequence[SmallDelivery]) -> set[str]:
+        """The folders of *group* that are there now; where the disk fails none: each alone tells what is wrong."""
+        if group:
+            with suppress(OSError):
+                return place_together(self._tree, self._waiting, group)
+        return set()
 
     @contextmanager
     def open(self, path: str, from_medium: bool) -> Iterator[BinaryIO]:
@@ -133,12 +157,11 @@ class FolderStore:
         Only folders, which can have no second name, are moved; a run that ends right then left the folder at
         *aside*, and the next call finds *path* free.
         """
-        if not isinstance(staged, FolderStage):
-            raise TypeError("a stage of this store is needed")
+        stage = _own(staged)
         check_writable(self._tree)
         with writing(self._tree.where(path)):
             kept = self._keep(path, aside)
-            staged.put_over(name, path)
+            stage.put_over(name, path)
         return kept
 
     def _keep(self, path: str, aside: str) -> str | None:
@@ -171,6 +194,23 @@ class FolderStore:
                 raise
         self._disk.rename(name, folder, new_name, new_folder)
         self._disk.fsync_folder(folder)
+
+
+def _own(stage: Stage) -> FolderStage:
+    if not isinstance(stage, FolderStage):
+        raise TypeError("a stage of this store is needed")
+    return stage
+
+
+def _publish_alone(one: Publication) -> bool | StoreError:
+    """Tries again where the folder appeared meanwhile, made for a delivery below it by another thread."""
+    try:
+        try:
+            return one.stage.publish(one.places, one.folder)
+        except StoreConflictError:
+            return one.stage.publish(one.places, one.folder)
+    except StoreError as error:
+        return error
 
 
 class _MediumFile(io.RawIOBase):

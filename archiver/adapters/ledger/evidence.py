@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -39,6 +39,8 @@ _EVENTS_PAGE: Final = 200
 _MOST_ALIKE: Final = 50
 
 Head = Mapping[str, Any]
+Alike = tuple[str, str | None, str]
+"""See ``ports.EvidenceIndex.same_hash_list``."""
 
 
 class SqlEvidenceIndex:
@@ -127,25 +129,40 @@ class SqlEvidenceIndex:
                 records = _whole(connection, some, unreadable)
             yield from records
 
-    def same_hash_list(self, hash_list_sha256: str) -> Sequence[tuple[str, str | None, str]]:
+    def held(self, evidence_ids: Sequence[str]) -> Collection[str]:
         """See ``ports.EvidenceIndex``."""
-        statement = (
-            sa.select(evidence.c.id, evidence.c.query_id, evidence.c.source, evidence.c.prefix)
-            .where(evidence.c.hash_list_sha256 == stored_text(hash_list_sha256))
-            .order_by(evidence.c.acquired_at, evidence.c.id)
-            .limit(_MOST_ALIKE)
-        )
+        item = custody_events.c.evidence_id
+        found: set[str] = set()
         with self._database.read() as connection:
-            rows = rows_of(connection, statement)
-        with reading("evidence", "with that hash list"):
-            return [
-                (
-                    plain_text(row["id"]),
-                    None if row["query_id"] is None else plain_text(row["query_id"]),
-                    f"{plain_text(row['source'])}/{plain_text(row['prefix'])}",
-                )
-                for row in rows
-            ]
+            for chunk in chunks(map(stored_text, evidence_ids)):
+                found.update(connection.scalars(sa.select(item).where(item.in_(chunk)).distinct()))
+        return found
+
+    def same_hash_list(self, hash_list_sha256: str) -> Sequence[Alike]:
+        """See ``ports.EvidenceIndex``."""
+        state = (evidence.c.acquired_at, evidence.c.id)
+        statement = _ALIKE.where(evidence.c.hash_list_sha256 == stored_text(hash_list_sha256))
+        with self._database.read() as connection:
+            rows = connection.execute(statement.order_by(*state).limit(_MOST_ALIKE)).all()
+        return [_alike(row) for row in rows]
+
+    def same_hash_lists(self, hash_lists: Sequence[str]) -> Mapping[str, Sequence[Alike]]:
+        """See ``ports.EvidenceIndex``. Where many items have one list, each is asked for by itself, for its first."""
+        found: dict[str, Sequence[Alike]] = {}
+        for chunk in chunks(dict.fromkeys(hash_lists)):
+            most = len(chunk) + _MOST_ALIKE
+            statement = _ALIKE.where(evidence.c.hash_list_sha256.in_(map(stored_text, chunk)))
+            with self._database.read() as connection:
+                rows = connection.execute(statement.limit(most)).all()
+            if len(rows) == most:
+                every = ((digest, self.same_hash_list(digest)) for digest in chunk)
+                found.update((digest, alike) for digest, alike in every if alike)
+                continue
+            by_list: dict[str, list[Alike]] = {}
+            for row in sorted(rows, key=lambda row: (str(row.acquired_at), str(row.id))):
+                by_list.setdefault(row.hash_list_sha256, []).append(_alike(row))
+            found.update(by_list)
+        return found
 
     def events(self, evidence_id: str | None = None) -> Iterator[CustodyEvent]:
         """See ``ports.EvidenceIndex``."""
@@ -232,6 +249,17 @@ _STATE_COLUMNS: Final = [column for column in evidence_state.c if column.name !=
 _HEADS: Final = sa.select(evidence, *_STATE_COLUMNS).join(
     evidence_state, evidence_state.c.evidence_id == evidence.c.id
 )
+
+
+_ALIKE: Final = sa.select(
+    *(evidence.c[name] for name in ("hash_list_sha256", "id", "query_id", "source", "prefix", "acquired_at"))
+)
+
+
+def _alike(row: sa.Row[Any]) -> Alike:
+    with reading("evidence", "with that hash list"):
+        query_id = None if row.query_id is None else plain_text(row.query_id)
+        return plain_text(row.id), query_id, f"{plain_text(row.source)}/{plain_text(row.prefix)}"
 
 
 def _lacking(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
