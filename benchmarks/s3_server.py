@@ -2,8 +2,9 @@
 
 Speaks as much of S3 as the AWS CLI, rclone and boto3 need to list and to read (ListObjectsV2, HeadObject, GetObject
 with Range and If-Match), GetCallerIdentity, and CloudTrail's ListPublicKeys. Signatures of requests are not checked.
-``python -m benchmarks.s3_server FOLDER`` prints its URL; folders below FOLDER are buckets, and what ListPublicKeys
-answers is ``FOLDER/keys.json``.
+``python -m benchmarks.s3_server FOLDER [MS]`` prints its URL; folders below FOLDER are buckets, and what
+ListPublicKeys answers is ``FOLDER/keys.json``. Each answer waits MS milliseconds: Amazon S3 User Guide, "Performance
+design patterns", speaks of 100 to 200 ms to the first byte of a small object; loopback has none.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,17 +82,19 @@ def _object(path: Path) -> Object:
 class Connection(threading.Thread):
     """Answers one connection's requests, one after the other."""
 
-    def __init__(self, served: socket.socket, buckets: dict[str, Bucket], keys: bytes) -> None:
-        """*keys*: the answer of ListPublicKeys."""
+    def __init__(self, served: socket.socket, buckets: dict[str, Bucket], keys: bytes, latency: float) -> None:
+        """*keys*: the answer of ListPublicKeys. *latency*: seconds before each answer."""
         super().__init__(daemon=True)
         served.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket, self._buckets, self._keys = served, buckets, keys
+        self._socket, self._buckets, self._keys, self._latency = served, buckets, keys, latency
         self._ahead = b""
 
     def run(self) -> None:
         """Until the other side is gone."""
         try:
             while head := self._head():
+                if self._latency:
+                    time.sleep(self._latency)
                 self._answer(head)
         except (ConnectionError, TimeoutError):
             pass
@@ -213,7 +217,7 @@ def _listing(bucket: Bucket, name: str, query: dict[str, str]) -> bytes:
     return "".join(parts).encode()
 
 
-def serve(root: Path) -> None:
+def serve(root: Path, latency: float) -> None:
     """Serves *root* on a free port of 127.0.0.1 for ever; says where on stdout."""
     buckets = {folder.name: Bucket(folder) for folder in root.iterdir() if folder.is_dir()}
     listed = root / "keys.json"
@@ -222,8 +226,8 @@ def serve(root: Path) -> None:
         print(f"http://127.0.0.1:{server.getsockname()[1]}", flush=True)
         while True:
             served, _ = server.accept()
-            Connection(served, buckets, keys).start()
+            Connection(served, buckets, keys, latency).start()
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), float(sys.argv[2]) / 1000 if len(sys.argv) > 2 else 0)

@@ -42,6 +42,8 @@ ASKED: list[tuple[str, Callable[[SqlLedger], Any]]] = [
     ("ix_evidence_account", lambda ledger: next(ledger.evidence.select(Selection(account="111122223333")))),
     ("ix_evidence_state_awaiting_key", lambda ledger: list(ledger.evidence.awaiting_key())),
     ("ix_evidence_hash_list_sha256", lambda ledger: ledger.evidence.same_hash_list("0" * 64)),
+    ("ix_evidence_hash_list_sha256", lambda ledger: ledger.evidence.same_hash_lists(["0" * 64, "1" * 64])),
+    ("ix_custody_events_evidence_id", lambda ledger: ledger.evidence.held([item(7).id, item(8).id])),
     ("ix_evidence_query_id", lambda ledger: ledger.evidence.resolve(item(7).query_id or "")),
     ("ix_evidence_path", lambda ledger: ledger.evidence.has_below("prod/AWSLogs")),
     ("ix_custody_events_evidence_id", lambda ledger: list(ledger.evidence.events(item(7).id))),

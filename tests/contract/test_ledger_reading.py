@@ -331,6 +331,25 @@ def test_items_with_the_same_hash_list_are_found(ledger: SqlLedger) -> None:
     assert ledger.evidence.same_hash_list("b" * 64) == []
 
 
+def test_the_hash_lists_of_many_are_looked_up_together(ledger: SqlLedger) -> None:
+    replays, lists = [(n, "a" * 64) for n in range(60)], [(n, f"{n:064x}") for n in range(100, 700)]
+    for some in (replays, lists):
+        ledger.journal.record([acquired(item(n, hash_list_sha256=digest)) for n, digest in some])
+    asked = [digest for _, digest in lists] + ["b" * 64, "a" * 64, "a" * 64]
+    found = ledger.evidence.same_hash_lists(asked)
+    assert found.keys() == set(asked) - {"b" * 64}
+    assert found == {digest: ledger.evidence.same_hash_list(digest) for digest in found}
+    assert ledger.evidence.same_hash_lists(asked[:3]) == {digest: found[digest] for digest in asked[:3]}
+    assert ledger.evidence.same_hash_lists([]) == {}
+
+
+def test_what_is_held_is_told_of_many(ledger: SqlLedger) -> None:
+    ledger.journal.record([acquired(item(n)) for n in range(3)])
+    ids = [item(n).id for n in range(1200)]
+    assert set(ledger.evidence.held(ids)) == set(ids[:3])
+    assert set(ledger.evidence.held([])) == set()
+
+
 def test_folders_of_the_archive_that_hold_items_are_told_from_others(ledger: SqlLedger) -> None:
     evidence = item(1, path="prod/a/b%2F/c")
     ledger.journal.record([acquired(evidence)])

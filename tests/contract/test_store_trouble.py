@@ -6,8 +6,6 @@ import errno
 import os
 import resource
 import stat
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -182,20 +180,6 @@ def test_a_file_over_the_process_limit_is_no_evidence(root: Path) -> None:
         staged.append(b"x" * MIB)
     assert stage.publish({"a": f"{FOLDER}/a"}, FOLDER)
     assert read(FolderStore(root), f"{FOLDER}/a") == b"x" * 2 * MIB
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB."""
-    target = tmp_path / "small"
-    target.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "archiver-test", str(target)], capture_output=True, check=False
-    )
-    if done.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.decode(errors='replace').strip()}")
-    yield target
-    subprocess.run(["umount", str(target)], check=True)
 
 
 def test_a_disk_that_is_really_full(small_disk: Path) -> None:

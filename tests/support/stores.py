@@ -9,6 +9,7 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,6 +74,10 @@ class FaultyDisk(Disk):
     def fsync_folder(self, fd: int) -> None:
         self._before("fsync_folder")
         super().fsync_folder(fd)
+
+    def sync_file_system(self, fd: int) -> None:
+        self._before("sync_file_system")
+        super().sync_file_system(fd)
 
     def mkdir(self, name: str, folder: int, mode: int = 0o755) -> None:
         self._before("mkdir")
@@ -223,3 +228,17 @@ def publish_delivery(store: FolderStore) -> None:
     stage = store.stage("aa")
     fill(stage, FILES)
     assert stage.publish(PLACES, FOLDER)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB."""
+    target = tmp_path / "small"
+    target.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "archiver-test", str(target)], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.decode(errors='replace').strip()}")
+    yield target
+    subprocess.run(["umount", str(target)], check=True)

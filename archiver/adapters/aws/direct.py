@@ -51,16 +51,22 @@ class Way:
 class Body:
     """What is used of a response's body. One that was not read to its end takes its connection with it."""
 
-    def __init__(self, response: HTTPResponse, connection: HTTPConnection) -> None:
+    def __init__(self, response: HTTPResponse, connection: HTTPConnection, length: int | None) -> None:
         self._response = response
         self._connection = connection
+        self._left = length
 
     def read1(self, amt: int, /) -> bytes:
         """See ``stream.Body``."""
         try:
-            return self._response.read1(amt)
+            data = self._response.read1(amt)
         except HTTPException as error:
             raise ConnectionResetError(f"{type(error).__name__}: {error}") from error
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left == 0:  # Python 3.11 does not see the end itself, and would open another connection
+                self._response.close()
+        return data
 
     def __enter__(self) -> Self:
         return self
@@ -159,19 +165,20 @@ def _signed(way: Way, key: str, if_match: str) -> AWSRequest:
 def _answer(response: HTTPResponse, connection: HTTPConnection) -> Mapping[str, Any]:
     """Raises ValueError for a number or a time that is none."""
     headers = {name.lower(): value for name, value in response.getheaders()}
+    length = int(headers["content-length"]) if "content-length" in headers else None
     found = {name: headers[header] for name, header in _HEADERS.items() if header in headers}
     answer: dict[str, Any] = {
         **found,
-        "Body": Body(response, connection),
+        "Body": Body(response, connection, length),
         "ResponseMetadata": {
             "HTTPStatusCode": response.status,
             "HTTPHeaders": headers,
-            "RequestId": headers.get("x-amz-request-id") or headers.get("x-amzn-requestid"),
+            "RequestId": headers.get("x-amzn-requestid") or headers.get("x-amz-request-id"),
             "HostId": headers.get("x-amz-id-2"),
         },
     }
-    if "content-length" in headers:
-        answer["ContentLength"] = int(headers["content-length"])
+    if length is not None:
+        answer["ContentLength"] = length
     if "last-modified" in headers:
         answer["LastModified"] = parsedate_to_datetime(headers["last-modified"])
     if "x-amz-object-lock-retain-until-date" in headers:
