@@ -45,8 +45,11 @@ from archiver.work.throttle import Throttle
 if TYPE_CHECKING:
     from archiver.adapters.aws.session import AwsAccess
 
-FETCHES_AT_ONCE: Final = 16
+FETCHES_AT_ONCE: Final = 48
 """Deliveries that are fetched at once where ``[workers] threads`` is 0: they wait for the network, mostly."""
+
+COPIES_AT_ONCE: Final = 8
+"""The same for imports, which wait for disks."""
 
 
 def utc_now() -> datetime:
@@ -115,10 +118,10 @@ class App:
 
     def sync(self) -> Sync:
         """The use case."""
-        return Sync(self.tools(self.ring()), self.stop.is_set)
+        return Sync(self.tools(self.ring(), FETCHES_AT_ONCE), self.stop.is_set)
 
-    def tools(self, ring: KeyRing) -> Tools:
-        """What takes deliveries in."""
+    def tools(self, ring: KeyRing, at_once: int) -> Tools:
+        """What takes deliveries in, *at_once* of them unless the configuration says how many."""
         acquirer = Acquirer(
             store=self.store,
             evidence=self.ledger.evidence,
@@ -128,7 +131,7 @@ class App:
             reverify_after=self.settings.audit.reverify_after,
             min_free=self.settings.archive.min_free,
         )
-        threads = self.settings.workers.threads or FETCHES_AT_ONCE
+        threads = self.settings.workers.threads or at_once
         return Tools(self.ledger, acquirer, utc_now, self.progress, threads, self._describer)
 
     def audit(
@@ -165,7 +168,7 @@ class App:
         def source_at(above: str) -> Source:
             return FolderSource(name, Path("/") / above)
 
-        return Import(self.tools(self.ring()), self.stop.is_set, source_at)
+        return Import(self.tools(self.ring(), COPIES_AT_ONCE), self.stop.is_set, source_at)
 
     def messenger(self) -> Messenger:
         """Who delivers alerts: the configured addresses, else the log."""
@@ -244,7 +247,7 @@ class App:
 
     def _access(self, source: SourceSettings) -> AwsAccess:
         if source.name not in self.accesses:
-            connections = max(32, self.settings.workers.threads)
+            connections = max(FETCHES_AT_ONCE, self.settings.workers.threads)
             self.accesses[source.name] = replace(source_access(source), connections=connections)
         return self.accesses[source.name]
 

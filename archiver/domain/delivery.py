@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from archiver.domain.sign_file import RESULT_NAME, SIGN_FILE_NAME
@@ -72,7 +73,7 @@ def parse_query_path(prefix: str) -> QueryPath | None:
     return QueryPath(match["account"], match["query_id"], day)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Delivery:
     """One folder as listed: everything that lies in it, in key order.
 
@@ -88,12 +89,12 @@ class Delivery:
         """The object's name inside the folder."""
         return found.key[len(self.prefix) :]
 
-    @property
+    @cached_property
     def sign_object(self) -> SourceObject | None:
         """The sign file, if it is there."""
         return next((o for o in self.objects if self.name_of(o) == SIGN_FILE_NAME), None)
 
-    @property
+    @cached_property
     def path(self) -> QueryPath | None:
         """What the path claims, None where it is not canonical."""
         return parse_query_path(self.prefix)
@@ -119,7 +120,7 @@ class Delivery:
         """When the last of its objects arrived, as listed."""
         return max((o.last_modified for o in self.objects if o.last_modified), default=None)
 
-    @property
+    @cached_property
     def listing_digest(self) -> str:
         """SHA-256 over the listing (keys, sizes, ETags, times): equal means nothing was touched.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from botocore.credentials import (
 )
 from botocore.credentials import Credentials as BotoCredentials
 from botocore.exceptions import NoCredentialsError
+from botocore.utils import parse_timestamp
 
 from archiver.adapters.aws.errors import Doing, translated
 from archiver.adapters.aws.privacy import without_private
@@ -47,6 +49,7 @@ _ONCE_SECONDS: Final = (3, 5)
 """To connect and to read, for a question that is asked once and is not needed."""
 
 _CALLER_ASKED_AGAIN_SECONDS: Final = 600
+_LISTED_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z", re.ASCII)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -187,6 +190,7 @@ class AwsAccess:
             session.register_component("credential_provider", resolver)
         if self.region is not None:
             session.set_config_variable("region", self.region)
+        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
         return session
 
     def _assuming(self, role_arn: str) -> botocore.session.Session:
@@ -224,6 +228,14 @@ class AwsAccess:
             s3={"addressing_style": "path"} if own else None,
             proxies={} if loopback else None,
         )
+
+
+def _moment(value: Any) -> datetime:
+    """As botocore reads times, but quickly where S3 lists them: two thirds of a listing's cost were dateutil's."""
+    if isinstance(value, str) and _LISTED_TIME.fullmatch(value):
+        return datetime.fromisoformat(value)
+    moment: datetime = parse_timestamp(value)
+    return moment
 
 
 class _Ready(CredentialProvider):
