@@ -5,6 +5,7 @@
 # make lint    ruff and mypy
 # make format  the code as ruff formats it
 # make check   lint, then every test
+# make bench   how fast everything is, beside openssl, dd, rclone and the AWS CLI: half an hour, 60 GB of disk
 # make bench-ledger   how fast the ledger is, beside plain inserts and hashing alone: minutes
 # make lock    newest versions into requirements/, with hashes
 # make clean   away with venvs, caches and builds
@@ -31,7 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test thorough quick lint format check bench-ledger lock clean
+.PHONY: help demo test thorough quick lint format check bench bench-ledger lock clean
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
@@ -82,6 +83,17 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The peers have a venv of their own: the AWS CLI wants its own version of what ours needs.
+PEERS := $(VENV)-peers
+$(PEERS)/stamp: requirements/peers.txt
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
+	@touch $@
+
+# A ratio that is not reached fails it, and says which; every measurement is in bench.json.
+bench: $(VENV)/dev.stamp $(PEERS)/stamp
+	$(BIN)/python -m benchmarks.table --peers $(PEERS)/bin --json bench.json $(BENCH_ARGS)
+
 # One that misses its goal lets the others run, and fails the whole.
 bench-ledger: $(VENV)/dev.stamp
 	@failed=; for name in $(BENCH_LEDGER); do \
@@ -91,6 +103,8 @@ bench-ledger: $(VENV)/dev.stamp
 # Newest versions that pyproject.toml allows, the same ones in all three files, for every platform and Python 3.11+.
 lock:
 	$(LOCK) --all-extras --output-file requirements/dev.txt
+	$(UV) pip compile requirements/peers.in --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade --output-file requirements/peers.txt
 	$(LOCK) --extra demo --constraint requirements/dev.txt --output-file requirements/demo.txt
 	$(LOCK) --extra postgres --extra notify --extra report --extra sign --constraint requirements/dev.txt \
 		--output-file requirements/runtime.txt
