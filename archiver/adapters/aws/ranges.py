@@ -32,7 +32,7 @@ PARTS_AHEAD: Final = 8
 RANGED_FROM_BYTES: Final = 4 * PART_BYTES
 """What is shorter comes by one GET."""
 
-SLOW_BYTES_PER_SECOND: Final = 256 * MIB
+SLOW_BYTES_PER_SECOND: Final = 512 * MIB
 """A connection that gives less while it is waited for is not left alone."""
 
 _ATTEMPTS: Final = 2
