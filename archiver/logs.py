@@ -1,7 +1,8 @@
-"""The log: structlog to stderr, as text for people and journald, or as JSON lines for machines.
+"""The log on stderr, as text for people and journald, or as JSON lines for machines.
 
-Whatever comes from outside is made printable on its way out, so no object's name can forge a line or move a
-cursor. Imported only by commands that log: structlog takes a quarter of a second to import.
+Whatever comes from outside is made printable on its way out, so no object's name can forge a line or move a cursor.
+Commands that do one pass log through the standard library; the daemon's structlog (``logs_structured``), which takes
+long to import, writes the same lines.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
-
-import structlog
-from structlog.typing import EventDict, WrappedLogger
 
 from archiver.domain.custody import to_json
 from archiver.domain.text import printable
 from archiver.domain.times import format_time
+
+ALERTS: Final = "archiver.alerts"
+"""The logger of alerts that no address is configured for."""
+
+_TRACEBACK: Final = logging.Formatter()
 
 _PRIORITIES: Final = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 """sd-daemon(3): the kernel's levels, as ``<N>`` at the start of a line."""
@@ -28,8 +31,12 @@ _PLAIN: Final = "\033[0m"
 _MOST_CHARS: Final = 2000
 
 
-def configure(log_format: str, verbosity: int, environ: Mapping[str, str]) -> None:
-    """Sets up structlog, and the standard library's logging (warnings of libraries) to end in the same place.
+Line = Callable[[dict[str, Any]], str]
+"""What an event looks like: ``level``, ``event``, perhaps ``exception`` (a traceback), and whatever else was told."""
+
+
+def configure(log_format: str, verbosity: int, environ: Mapping[str, str]) -> tuple[int, Line]:
+    """Has the standard library's logging (alerts, warnings of libraries) end on stderr; answers level and form.
 
     *log_format*: ``text`` or ``json``. *verbosity*: below 0 warnings only, 0 information, above 0 debugging.
     """
@@ -37,44 +44,36 @@ def configure(log_format: str, verbosity: int, environ: Mapping[str, str]) -> No
     terminal = sys.stderr.isatty()
     journal = "JOURNAL_STREAM" in environ and not terminal  # a desktop's terminal inherits the variable
     colour = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            _json_line if log_format == "json" else _TextLine(journal, colour),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_args: _Stderr(),
-        cache_logger_on_first_use=False,
-    )
+    line = _json_line if log_format == "json" else _TextLine(journal, colour)
     root = logging.getLogger()
-    root.handlers[:] = [_Forward()]
+    root.handlers[:] = [_Stderr(level, line)]
     root.setLevel(logging.WARNING)
+    return level, line
 
 
-class _Stderr:
-    """Writes whole lines to whatever ``sys.stderr`` is now: a progress display puts itself there."""
-
-    def msg(self, line: str) -> None:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
-
-    debug = info = warning = error = critical = exception = log = msg
+def write_line(line: str) -> None:
+    """Writes a whole line to whatever ``sys.stderr`` is now: a progress display puts itself there."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
-class _Forward(logging.Handler):
-    """Passes a library's log record on."""
+class _Stderr(logging.Handler):
+    """Writes records as lines; those of our own alerts do not say which logger they came through."""
+
+    def __init__(self, level: int, line: Line) -> None:
+        super().__init__(level)
+        self._line = line
 
     def emit(self, record: logging.LogRecord) -> None:
-        logger = structlog.get_logger()
-        told: dict[str, Any] = {"logger": record.name}
+        told: dict[str, Any] = {"level": record.levelname.lower(), "event": record.getMessage()}
+        if record.name != ALERTS:
+            told["logger"] = record.name
         if record.exc_info:
-            told["exc_info"] = record.exc_info
-        getattr(logger, record.levelname.lower(), logger.warning)(record.getMessage(), **told)
+            told["exception"] = _TRACEBACK.formatException(record.exc_info)
+        write_line(self._line(told))
 
 
-def _json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+def _json_line(event: dict[str, Any]) -> str:
     line = {
         "time": format_time(datetime.now(UTC)),
         "level": event.pop("level"),
@@ -98,7 +97,7 @@ class _TextLine:
         self._journal = journal
         self._colour = colour
 
-    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    def __call__(self, event: dict[str, Any]) -> str:
         level = event.pop("level")
         trace = event.pop("exception", "")
         text = printable(str(event.pop("event")), _MOST_CHARS)

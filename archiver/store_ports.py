@@ -85,10 +85,10 @@ class Store(Protocol):
         ...
 
     def open(self, path: str, from_medium: bool) -> AbstractContextManager[BinaryIO]:
-        """The file at *path* for reading; *from_medium*: cached pages are dropped first.
+        """The file at *path* for reading, ``readinto`` too; *from_medium*: past the page cache, or dropped first.
 
         Raises FileNotFoundError where nothing is there or no regular file (a link is never followed),
-        MediumError for everything else.
+        MediumError for everything else, while reading too.
         """
         ...
 

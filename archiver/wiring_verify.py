@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _GRACE: Final = timedelta(hours=24)
 _THREADS: Final = 8
+"""Deliveries that are read at once over the network, which is waited for mostly."""
+
+_LOCAL_THREADS: Final = min(_THREADS, os.cpu_count() or 1)
+"""In folders: where there are more than processors, they wait for each other."""
 
 
 @dataclass
@@ -98,4 +103,4 @@ def verifier_of(ring: KeyRing, ledger: Ledger | None, stop: Event, progress: Pro
     def elsewhere(digest: str) -> list[tuple[str | None, str]]:
         return [(query, place) for _, query, place in ledger.evidence.same_hash_list(digest)] if ledger else []
 
-    return Verifier(ring.find, elsewhere, utc_now, stop.is_set, progress, _THREADS, _GRACE)
+    return Verifier(ring.find, elsewhere, utc_now, stop.is_set, progress, _THREADS, _LOCAL_THREADS, _GRACE)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
+from typing import Final
 
-import structlog
+_LOGGER: Final = "archiver.alerts"
+"""``logs.ALERTS``; what the verbosity lets through is decided there."""
 
 
 class LogMessenger:
@@ -12,8 +15,9 @@ class LogMessenger:
 
     def send(self, title: str, text: str, only: Collection[str] = ()) -> Collection[str]:  # noqa: ARG002 - one address
         """One warning, its details with ``-v``: the ledger holds them. Nobody can refuse it."""
-        log = structlog.get_logger()
-        log.warning(f"alert: {title}")
+        log = logging.getLogger(_LOGGER)
+        log.setLevel(logging.DEBUG)
+        log.warning("alert: %s", title)
         for line in text.splitlines():
-            log.debug(f"  {line}")
+            log.debug("  %s", line)
         return ()

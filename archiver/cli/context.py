@@ -55,11 +55,16 @@ class Cli:
 
         return load_settings(self.config, self.environ)
 
-    def configure_logs(self) -> None:
-        """Sets up logging to stderr as the global options ask; structlog may be used from then on."""
-        from archiver.logs import configure
+    def configure_logs(self, structured: bool = False) -> None:
+        """Sets up logging to stderr as the global options ask; structlog may be used then if *structured*."""
+        if structured:
+            from archiver import logs_structured
 
-        configure(self.log_format, self.verbosity, self.environ)
+            logs_structured.configure(self.log_format, self.verbosity, self.environ)
+        else:
+            from archiver import logs
+
+            logs.configure(self.log_format, self.verbosity, self.environ)
 
     def progress(self) -> Progress:
         """A progress display on stderr: something to see on a terminal, nothing elsewhere or with ``-q``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import gc
 import importlib
 import os
 import sys
@@ -22,6 +23,9 @@ EXIT_INTERRUPTED: Final = 130
 
 EXIT_PIPE: Final = 141
 """128 + SIGPIPE: whoever read our answer stopped reading, so no status of ours would be true."""
+
+_SEARCH_AFTER: Final = 50_000
+"""Objects more than before, after which Python looks for what goes in circles: 700 is a tenth of any start."""
 
 COMMANDS: Final = {
     "demo": ("demo", "Show the whole job on an embedded default, with no AWS account."),
@@ -119,6 +123,7 @@ def archiver(cli: Cli, config: Path | None, log_format: str, verbose: int, quiet
 
 def main() -> NoReturn:
     """Entry point: runs the command line of this process and exits with its status."""
+    gc.set_threshold(_SEARCH_AFTER, *gc.get_threshold()[1:])
     _open_closed()
     sys.exit(run(sys.argv[1:]))
 

@@ -35,7 +35,7 @@ def command(cli: Cli) -> int:
     from archiver.render.progress import SilentProgress
     from archiver.wiring import open_app
 
-    cli.configure_logs()
+    cli.configure_logs(structured=True)
     faulthandler.enable()  # the watchdog's SIGABRT then shows where each thread hung
     app = open_app(cli.settings(), cli.stop, SilentProgress())
     try:

@@ -1,4 +1,4 @@
-"""One object from a source into a stage: downloaded, hashed and written in one pass.
+"""One object from a source into a stage: downloaded, hashed and written in one pass, a long one all three at once.
 
 An interruption costs what was not yet written: the bytes that are there are read back into the hash and the rest
 is asked for by range, of the very same object version.
@@ -20,6 +20,7 @@ from archiver.domain.times import format_optional, parse_time
 from archiver.errors import SourceUnreachableError, StoppedError
 from archiver.ports import Progress, ShouldStop, Source
 from archiver.store_ports import Stage, StagedFile
+from archiver.work.appending import appending
 from archiver.work.reading import Read, Reading
 
 ATTEMPTS: Final = 5
@@ -94,10 +95,14 @@ class Fetcher:
     def _stream(
         self, source: Source, found: SourceObject, staged: StagedFile, reading: Reading, pinned: Origin | None
     ) -> Origin:
-        with source.open(found, staged.size, pinned) as stream:
+        offset = staged.size
+        with (
+            source.open(found, offset, pinned) as stream,
+            appending(staged, aside=found.size - offset >= RESUME_FROM_BYTES) as append,
+        ):
             for chunk in stream.chunks():
                 self._check_stop()
-                staged.append(chunk)
+                append(chunk)
                 reading.take(chunk)
                 self.progress.moved(len(chunk))
             return stream.origin

@@ -6,13 +6,13 @@ A deviation is read a second time, from the medium, before it counts: a cable is
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import Final
 
 from archiver.domain.delivery import parse_query_path
 from archiver.domain.evidence import EvidenceFile, EvidenceState, FileRole
 from archiver.domain.keys import HeldKey
-from archiver.domain.limits import CHUNK_BYTES
 from archiver.domain.records import EvidenceRecord
 from archiver.domain.sign_file import SignFile
 from archiver.domain.verdict import Check, CheckResult, Finding, Judgement, Reason, judgement
@@ -24,6 +24,7 @@ from archiver.verify.recipe import Examination, ObservedFile, examine, judge
 from archiver.work.acquire import execution_time, hash_list_sha256, is_replay
 from archiver.work.described import DescriptionTrouble, description_troubles
 from archiver.work.keys import KeyRing, key_files
+from archiver.work.pieces import pieces
 from archiver.work.reading import Read, Reading
 from archiver.work.throttle import Throttle
 
@@ -135,8 +136,11 @@ class Inspector:
 
     def _read_once(self, file: EvidenceFile) -> Read:
         reading = Reading(file.name)
-        with self.store.open(file.path, self.from_medium) as stream:
-            while chunk := _chunk(stream, file.path):
+        with (
+            self.store.open(file.path, self.from_medium) as stream,
+            closing(pieces(stream, file.path, file.size, ahead=self.from_medium)) as chunks,
+        ):
+            for chunk in chunks:
                 if self.should_stop():
                     raise StoppedError("stopped while reading the archive; the item stays due")
                 reading.take(chunk)
@@ -197,13 +201,6 @@ class Inspector:
             if path not in ours and not (entry.kind == "folder" and self.evidence.has_below(path)):
                 strays.append(f"{path} ({entry.kind})")
         return FolderState(tuple(strays))
-
-
-def _chunk(stream: BinaryIO, path: str) -> bytes:
-    try:
-        return stream.read(CHUNK_BYTES)
-    except OSError as error:
-        raise MediumError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _observed(state: FileState) -> ObservedFile:

@@ -34,8 +34,8 @@ class Reading:
         self._size = 0
         self._head = bytearray()
 
-    def take(self, chunk: bytes) -> None:
-        """The next bytes."""
+    def take(self, chunk: bytes | memoryview) -> None:
+        """The next bytes; what is kept of them is a copy."""
         self._hash.update(chunk)
         self._size += len(chunk)
         if len(self._head) < self._keep:

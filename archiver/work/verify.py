@@ -53,7 +53,10 @@ class Verified:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Judges every delivery below a place. ``grace``: how long one in a bucket may be incomplete."""
+    """Judges every delivery below a place. ``grace``: how long one in a bucket may be incomplete.
+
+    ``threads`` read from a bucket, ``local_threads`` from a folder.
+    """
 
     find_keys: FindKeys
     known_elsewhere: SameHashList
@@ -61,6 +64,7 @@ class Verifier:
     should_stop: ShouldStop
     progress: Progress
     threads: int
+    local_threads: int
     grace: timedelta
 
     def run(self, source: Source, prefix: str) -> Iterator[Verified]:
@@ -73,17 +77,21 @@ class Verifier:
         ahead = list(islice(found, _LOOKED_AHEAD))
         replays = self._look_ahead(source, ahead)
         whole = chain(ahead, found)
-        for delivery, future in in_order(self.threads, lambda d: self._read(source, d), whole, "verify"):
+        for delivery, future in in_order(self._threads(source), lambda d: self._read(source, d), whole, "verify"):
             if self.should_stop():
                 return
             yield self._judge(source, delivery, future, replays)
             self.progress.item(delivery.prefix)
 
+    def _threads(self, source: Source) -> int:
+        return self.threads if source.times_are_observed else self.local_threads
+
     def _look_ahead(self, source: Source, ahead: Sequence[Delivery]) -> Replays:
         """The hash lists of *ahead*; one alone is no copy of anything, and is not read twice."""
         replays = Replays()
         if len(ahead) > 1:
-            for delivery, future in in_order(self.threads, lambda d: self._hash_list(source, d), ahead, "verify"):
+            threads = self._threads(source)
+            for delivery, future in in_order(threads, lambda d: self._hash_list(source, d), ahead, "verify"):
                 digest = future.result()
                 if digest is not None:
                     replays.swap(digest, delivery.query_id, delivery.prefix)

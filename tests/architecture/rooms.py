@@ -25,8 +25,9 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 CORE = "domain ports store_ports log_ports package_ports query_ports log errors"
 APPLICATION = (
-    "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs lost_ledger provision "
-    "source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_report wiring_verify"
+    "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs logs_structured lost_ledger "
+    "provision source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_report "
+    "wiring_verify"
 )
 """Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
 
@@ -48,7 +49,7 @@ ROOMS: dict[str, Room] = {
     "adapters.files": room(f"{CORE} adapters.files adapters.owner", "zstandard"),
     "adapters.ledger": room(f"{CORE} adapters.ledger adapters.owner", "sqlalchemy alembic rfc8785 orjson"),
     "adapters.notify": room(CORE, "apprise"),
-    "adapters.log_messenger": room(CORE, "structlog"),
+    "adapters.log_messenger": room(CORE),
     "adapters.pdf_key": room(f"{CORE} adapters.pdf_key", "cryptography"),
     "adapters.pdf_signer": room(
         f"{CORE} adapters.pdf_key adapters.anchors", "cryptography pyhanko pyhanko_certvalidator asn1crypto"
@@ -70,7 +71,8 @@ ROOMS: dict[str, Room] = {
     "custody_key": room("domain errors log adapters.owner", "cryptography"),
     "last_head": room("errors custody_key settings_custody adapters.owner"),
     "lost_ledger": room(f"{CORE} adapters.files settings"),
-    "logs": room("domain errors", "structlog"),
+    "logs": room("domain errors"),
+    "logs_structured": room("logs", "structlog"),
     "checkup": room(f"{CORE} adapters settings checkup_anchors checkup_log lost_ledger source_access"),
     "checkup_log": room(f"{CORE} work adapters settings custody_key last_head wiring_log"),
     "checkup_anchors": room(f"{CORE} settings settings_anchors wiring_anchors"),

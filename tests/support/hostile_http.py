@@ -14,7 +14,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -52,6 +52,8 @@ class HostileServer:
 
     def __init__(self) -> None:
         self.requests: list[Asked] = []
+        self.answers: Callable[[Asked], Answer] | None = None
+        """Answers in place of the script."""
         self._answers: list[Answer] = []
         outer = self
 
@@ -75,12 +77,17 @@ class HostileServer:
     def forget(self) -> None:
         self.requests.clear()
         self._answers.clear()
+        self.answers = None
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        self.requests.append(Asked(handler.command, handler.path, headers, body))
-        answer = self._answers.pop(0) if self._answers else Answer(599, b"not in the script")
+        asked = Asked(handler.command, handler.path, headers, body)
+        self.requests.append(asked)
+        if self.answers is not None:
+            answer = self.answers(asked)
+        else:
+            answer = self._answers.pop(0) if self._answers else Answer(599, b"not in the script")
         length = len(answer.body) if answer.stated_length is None else answer.stated_length
         handler.send_response(answer.status)
         stated = {} if answer.no_length else {"Content-Length": str(length)}
@@ -92,7 +99,8 @@ class HostileServer:
         if answer.pause:
             _drip(handler, answer)
         else:
-            handler.wfile.write(answer.body)
+            with contextlib.suppress(ConnectionError):  # who asked may leave in the middle
+                handler.wfile.write(answer.body)
         if answer.reset:
             handler.wfile.flush()
             linger = struct.pack("ii", 1, 0)

@@ -95,14 +95,16 @@ def test_a_job_that_works_again_says_so(app: App) -> None:
     assert [line["event"] for line in logs] == ["away", "still away", "works again"]
 
 
-def test_an_alert_that_the_ledger_cannot_take_is_sent_at_once_and_once(app: App, tmp_path: Path) -> None:
+def test_an_alert_that_the_ledger_cannot_take_is_sent_at_once_and_once(
+    app: App, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     runner = Runner(app, never)
     (tmp_path / "ledger.db").rename(tmp_path / "gone.db")
     app.ledger.close()  # the connections that are open would still see it
     with capture_logs() as logs:
         runner.run(job(raising(LedgerError("unreachable"))))
         runner.run(job(raising(LedgerError("unreachable"))))
-    told = [line["event"] for line in logs]
+    told = [*(line["event"] for line in logs), *caplog.messages]
     assert sum("the daemon's job sync failed" in event for event in told) == 1, told
     assert told[0] == "unreachable"
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
+from archiver import logs
+from archiver.adapters.log_messenger import LogMessenger
 from archiver.domain.times import parse_time
-from archiver.logs import configure
+from archiver.logs_structured import configure
 
 HOSTILE = "x\n2026-01-01T00:00:00Z error    forged\x1b[2J"
 
@@ -95,3 +99,33 @@ def test_warnings_of_libraries_arrive_too(capsys: pytest.CaptureFixture[str]) ->
     (line,) = capsys.readouterr().err.splitlines()
     told = json.loads(line)
     assert (told["level"], told["event"], told["logger"]) == ("warning", "heard this", "botocore")
+
+
+@pytest.mark.parametrize(("verbosity", "events"), [(0, ["alert: failed"]), (1, ["alert: failed", "  one", "  two"])])
+def test_alerts_without_an_address_are_logged_as_nothing_else(
+    verbosity: int, events: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("json", verbosity, {})
+    assert LogMessenger().send("failed", "one\ntwo") == ()
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in told] == events
+    assert all("logger" not in line for line in told)
+
+
+def test_an_error_that_a_library_logs_comes_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("text", 0, {"JOURNAL_STREAM": "8:1"})
+    try:
+        raise RuntimeError(HOSTILE)
+    except RuntimeError:
+        logging.getLogger("urllib3").exception("odd")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "<3>odd logger=urllib3"
+    assert lines[1].startswith("<3>Traceback")
+    assert all(line.startswith("<3>") and line.isprintable() for line in lines)
+
+
+def test_commands_that_do_one_pass_need_no_structlog() -> None:
+    modules = "archiver.wiring, archiver.logs, archiver.adapters.log_messenger"
+    script = f"import sys, {modules}; print('structlog' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert told.stdout == "False\n"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
+from threading import Semaphore
 from typing import TYPE_CHECKING, Any, Final
 
 from archiver.adapters.aws.direct import DirectReader
 from archiver.adapters.aws.errors import Doing, translated
 from archiver.adapters.aws.layout import Layout
+from archiver.adapters.aws.ranges import PARTS_AHEAD, RANGED_FROM_BYTES, RangedStream, RangeIgnoredError
 from archiver.adapters.aws.session import AwsAccess, utc_now
 from archiver.adapters.aws.stream import S3Stream
 from archiver.domain.delivery import SourceObject
@@ -20,7 +24,7 @@ from archiver.domain.limits import RESUME_FROM_BYTES
 from archiver.domain.text import printable
 from archiver.domain.times import format_optional
 from archiver.errors import ObjectChangedError, SourceUnreachableError
-from archiver.ports import Clock
+from archiver.ports import Clock, ObjectStream
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
@@ -64,6 +68,7 @@ class S3Source:
         self._clock = clock
         self._accounts = accounts
         self._direct = DirectReader(access)
+        self._ahead = Semaphore(PARTS_AHEAD)
         self._layout = Layout(self._prefix, self._subfolders, accounts)
 
     @property
@@ -134,22 +139,45 @@ class S3Source:
             yield page
 
     @contextmanager
-    def open(self, found: SourceObject, offset: int = 0, pinned: Origin | None = None) -> Iterator[S3Stream]:
-        """See the port. ``If-Match`` is sent and what comes back is checked too: some stores ignore it."""
+    def open(self, found: SourceObject, offset: int = 0, pinned: Origin | None = None) -> Iterator[ObjectStream]:
+        """See the port. ``If-Match`` is sent and what comes back is checked too: some stores ignore it.
+
+        What is long and comes slowly is asked for in ranges too (see ``ranges``).
+        """
         shown = f"s3://{self._bucket}/{printable(found.key, 300)}"
         if offset > found.size or (pinned is not None and pinned.etag != found.etag):
             raise ObjectChangedError(f"{shown} is not the object any more of which a part was fetched")
         version = pinned.version_id if pinned else None
         permission = f"{_READ_VERSION if version else _READ} on it (and kms:Decrypt where the bucket uses KMS)"
         doing = Doing(f"read {shown}", permission, self._bucket, is_object=True)
+        wanted = _Wanted(found, version, version, shown)
+        with ExitStack() as opened:
+            stream = opened.enter_context(self._answer(wanted, doing, offset))
+            if not found.etag or found.size - offset < RANGED_FROM_BYTES:
+                yield stream
+                return
+            bound = replace(wanted, bound_version=stream.origin.version_id)
+            ask = partial(self._answer, bound, doing)
+            with RangedStream(stream, opened.close, ask, offset, found.size, self._ahead) as ranged:
+                yield ranged
+
+    @contextmanager
+    def _answer(self, wanted: _Wanted, doing: Doing, offset: int, stop: int | None = None) -> Iterator[S3Stream]:
+        """One GET: the bytes from *offset* to before *stop*, None for the end.
+
+        Raises RangeIgnoredError where not only these came, though they have an end.
+        """
+        found = wanted.found
         # The last byte is asked for where none are left: no server answers an empty range.
         start = min(offset, max(found.size - 1, 0))
-        request = _request(self._bucket, found, start, version)
+        request = _request(self._bucket, wanted, start, stop)
         answer = self._answered(found, request, doing)
         received_at = self._clock()
         with answer["Body"] as body:
-            begins = _check(answer, found, start, version, shown)
-            yield S3Stream(body, _origin(found, answer, received_at), offset - begins, found.size - offset, doing)
+            begins, ends = _check(answer, wanted, start, stop or found.size)
+            if stop is not None and (begins, ends) != (start, stop):
+                raise RangeIgnoredError(f"cannot {doing.what}: a range was asked for and everything came")
+            yield S3Stream(body, _origin(found, answer, received_at), offset - begins, ends - offset, doing)
 
     def _answered(self, found: SourceObject, request: Any, doing: Doing) -> Mapping[str, Any]:
         """What S3 answers to *request*; a plain one for a small object goes the direct way where there is one."""
@@ -166,36 +194,49 @@ class S3Source:
 _PLAIN: Final = frozenset({"Bucket", "Key", "IfMatch"})
 
 
-def _request(bucket: str, found: SourceObject, start: int, version: str | None) -> Any:
-    request = {"Bucket": bucket, "Key": found.key}
-    if found.etag:
-        request["IfMatch"] = f'"{found.etag}"'
-    if version is not None:
-        request["VersionId"] = version
-    if start:
-        request["Range"] = f"bytes={start}-"
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The object that every answer must be about.
+
+    ``asked_version`` is sent, which takes a permission of its own; ``bound_version`` is what every answer must have.
+    """
+
+    found: SourceObject
+    asked_version: str | None
+    bound_version: str | None
+    shown: str
+
+
+def _request(bucket: str, wanted: _Wanted, start: int, stop: int | None) -> Any:
+    request = {"Bucket": bucket, "Key": wanted.found.key}
+    if wanted.found.etag:
+        request["IfMatch"] = f'"{wanted.found.etag}"'
+    if wanted.asked_version is not None:
+        request["VersionId"] = wanted.asked_version
+    if start or stop is not None:
+        request["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
     return request
 
 
-def _check(answer: Mapping[str, Any], found: SourceObject, start: int, version: str | None, shown: str) -> int:
-    """That *answer* is about the object that was listed; answers the offset at which its body begins."""
+def _check(answer: Mapping[str, Any], wanted: _Wanted, start: int, stop: int) -> tuple[int, int]:
+    """That *answer* is about the object that was listed; answers the offsets at which its body begins and ends."""
+    found, shown, version = wanted.found, wanted.shown, wanted.bound_version
     etag, got_version = answer.get("ETag", "").strip('"'), answer.get("VersionId")
     if found.etag and etag != found.etag:
         raise ObjectChangedError(f"{shown} has ETag {printable(etag, 80)}, listed was {printable(found.etag, 80)}")
     if version is not None and got_version != version:
         raise ObjectChangedError(f"{shown} has version {printable(str(got_version), 80)}, asked was {version}")
-    begins, stated = 0, answer.get("ContentRange")
+    begins, ends, stated = 0, found.size, answer.get("ContentRange")
     # rclone sends part of an object with status 200 and a Content-Range, so the status alone tells nothing.
     if stated is not None or answer["ResponseMetadata"]["HTTPStatusCode"] == 206:
-        begins = start
-        if stated != f"bytes {start}-{found.size - 1}/{found.size}":
-            raise ObjectChangedError(
-                f"{shown}: asked from byte {start} of {found.size}, got {printable(repr(stated), 80)}"
-            )
+        begins, ends = start, stop
+        if stated != f"bytes {start}-{stop - 1}/{found.size}":
+            asked = f"asked from byte {start} of {found.size}" + (f" to before {stop}" if stop < found.size else "")
+            raise ObjectChangedError(f"{shown}: {asked}, got {printable(repr(stated), 80)}")
     size = answer.get("ContentLength")
-    if size is not None and size != found.size - begins:
-        raise ObjectChangedError(f"{shown} has {begins + size} bytes, listed were {found.size}")
-    return begins
+    if size is not None and size != ends - begins:
+        raise ObjectChangedError(f"{shown} has {begins + size + found.size - ends} bytes, listed were {found.size}")
+    return begins, ends
 
 
 def _origin(found: SourceObject, answer: Mapping[str, Any], received_at: datetime) -> Origin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import itertools
 import os
@@ -11,7 +12,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, Final, Self, cast
 
 from archiver.adapters.files.durable import FOLDER_MODE, NO_LINKS, Disk, Tree, exists, split
 from archiver.adapters.files.group import SmallDelivery, Waiting, place_together
@@ -21,13 +22,19 @@ from archiver.adapters.files.staged_file import STAGE_MODE
 from archiver.adapters.files.trouble import medium_error, reading, writing
 from archiver.adapters.files.walk import open_regular
 from archiver.adapters.owner import make_folders, missing_folders
-from archiver.domain.limits import CHUNK_BYTES
+from archiver.domain.limits import KIB, MIB
 from archiver.domain.paths import KEYS_FOLDER, SET_ASIDE_FOLDER, STAGING_FOLDER, UNLISTED_FOLDER
 from archiver.domain.records import StoredEntry
 from archiver.errors import MediumError, StoreConflictError, StoreError
 from archiver.store_ports import Publication, Stage
 
 _TOKEN = re.compile(r"[0-9a-f]{1,128}", re.ASCII)
+
+_BUFFER_BYTES: Final = 64 * KIB
+"""Larger reads go straight into the reader's own memory."""
+
+_LONG_BYTES: Final = MIB
+"""Files from this size on are read in long strides."""
 
 
 class FolderStore:
@@ -110,7 +117,7 @@ class FolderStore:
             if fd is None:
                 raise FileNotFoundError(errno.ENOENT, "no regular file", where)
             medium = _MediumFile(self._disk, fd, where, from_medium)
-        with io.BufferedReader(medium, CHUNK_BYTES) as file:
+        with io.BufferedReader(medium, _BUFFER_BYTES) as file:
             yield cast("BinaryIO", file)
 
     def size(self, path: str) -> int:
@@ -214,14 +221,34 @@ def _publish_alone(one: Publication) -> bool | StoreError:
 
 
 class _MediumFile(io.RawIOBase):
-    """A file of the archive being read: the medium's errors come out as MediumError."""
+    """A file of the archive being read: the medium's errors come out as MediumError.
+
+    A long file is read from the medium past the page cache (``O_DIRECT``), which costs less than half the CPU time.
+    Where the file system refuses that, or a buffer is not aligned as it demands, reading goes on through the cache,
+    from which the pages were dropped.
+    """
 
     def __init__(self, disk: Disk, fd: int, where: str, from_medium: bool) -> None:
         self._disk = disk
         self._fd = fd
         self._where = where
         self._from_medium = from_medium
+        self._direct = False
         self._drop_pages()
+        if os.fstat(fd).st_size >= _LONG_BYTES:
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+            self._direct = from_medium and self._past_cache(True)
+
+    def _past_cache(self, wanted: bool) -> bool:
+        """Whether reading goes past the cache from now on."""
+        flags = fcntl.fcntl(self._fd, fcntl.F_GETFL) & ~os.O_DIRECT
+        try:
+            fcntl.fcntl(self._fd, fcntl.F_SETFL, flags | os.O_DIRECT if wanted else flags)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return False
+        return wanted
 
     def _drop_pages(self) -> None:
         """Before reading, so that the medium is read; after it, so that an audit pushes out no one else's."""
@@ -233,6 +260,13 @@ class _MediumFile(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         try:
+            if self._direct:
+                try:
+                    return self._disk.read_into(self._fd, buffer)
+                except OSError as error:
+                    if error.errno != errno.EINVAL:
+                        raise
+                    self._direct = self._past_cache(False)
             return self._disk.read_into(self._fd, buffer)
         except OSError as error:
             raise medium_error(self._where, error) from error

@@ -27,6 +27,9 @@ NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EN
 """What the system answers where no file of ours can be at a path: absent, or a link or a file on the way."""
 
 
+_NOWHERE: Final = frozenset({"", ".", ".."})
+
+
 def segments(path: str) -> tuple[str, ...]:
     """The components of *path*, relative, with ``/``; none for "".
 
@@ -34,14 +37,14 @@ def segments(path: str) -> tuple[str, ...]:
     ``.``, ``..`` or a NUL, or with characters that no file name can have.
     """
     parts = tuple(path.split("/")) if path else ()
-    if any(part in ("", ".", "..") or "\0" in part or not _encodable(part) for part in parts):
+    if not _NOWHERE.isdisjoint(parts) or "\0" in path or not _encodable(path):
         raise FileNotFoundError(errno.ENOENT, "no path inside this folder", printable(path))
     return parts
 
 
-def _encodable(part: str) -> bool:
+def _encodable(path: str) -> bool:
     try:
-        os.fsencode(part)
+        os.fsencode(path)
     except UnicodeEncodeError:
         return False
     return True
