@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -28,6 +28,8 @@ ATTEMPTS: Final = 5
 
 _PAUSE: Final = timedelta(seconds=0.5)
 
+_ASIDES: Final = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -41,11 +43,16 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Fetches objects; ``pause`` waits between tries and ends early when work is to stop."""
+    """Fetches objects; ``pause`` waits between tries and ends early when work is to stop.
+
+    ``asides``: permits to write beside the hashing. What waits to be written is held in memory, so few have one,
+    however many objects are fetched at once; the others are written and hashed in turns.
+    """
 
     should_stop: ShouldStop
     progress: Progress
     pause: threading.Event
+    asides: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_ASIDES))
 
     def fetch(
         self,
@@ -96,16 +103,18 @@ class Fetcher:
         self, source: Source, found: SourceObject, staged: StagedFile, reading: Reading, pinned: Origin | None
     ) -> Origin:
         offset = staged.size
-        with (
-            source.open(found, offset, pinned) as stream,
-            appending(staged, aside=found.size - offset >= RESUME_FROM_BYTES) as append,
-        ):
-            for chunk in stream.chunks():
-                self._check_stop()
-                append(chunk)
-                reading.take(chunk)
-                self.progress.moved(len(chunk))
-            return stream.origin
+        aside = found.size - offset >= RESUME_FROM_BYTES and self.asides.acquire(blocking=False)
+        try:
+            with source.open(found, offset, pinned) as stream, appending(staged, aside) as append:
+                for chunk in stream.chunks():
+                    self._check_stop()
+                    append(chunk)
+                    reading.take(chunk)
+                    self.progress.moved(len(chunk))
+                return stream.origin
+        finally:
+            if aside:
+                self.asides.release()
 
     def _check_stop(self) -> None:
         if self.should_stop():
