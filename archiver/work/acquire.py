@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,6 +18,7 @@ from archiver.domain.custody import EvidenceAcquired
 from archiver.domain.delivery import Delivery, ObjectKind, parse_query_path
 from archiver.domain.due import next_audit
 from archiver.domain.evidence import Evidence, EvidenceFile, FileRole, evidence_id
+from archiver.domain.limits import RESUME_FROM_BYTES
 from archiver.domain.paths import delivery_path, unlisted_path
 from archiver.domain.sign_file import (
     RESULT_NAME,
@@ -27,7 +29,7 @@ from archiver.domain.sign_file import (
     parse_sign_file,
 )
 from archiver.domain.verdict import Judgement
-from archiver.errors import MediumError, StoreConflictError, StoreError, StoreFullError
+from archiver.errors import ArchiverError, MediumError, StoreConflictError, StoreError, StoreFullError
 from archiver.ports import Clock, EvidenceIndex, Source
 from archiver.store_ports import Publication, Stage, Store
 from archiver.verify.findings import Circumstances, Noticed
@@ -121,11 +123,19 @@ class Acquirer:
         Raises SourceError, MediumError (this delivery cannot be read now), StoreFullError, StoreError,
         StoppedError.
         """
+        self._check_room(task.delivery)
+        name = f"{task.source.name}\n{task.delivery.prefix}".encode(errors="surrogateescape")
+        stage = self.store.stage(hashlib.sha256(name).hexdigest()[:32])
+        try:
+            return self._fetch(task, stage)
+        except ArchiverError:
+            if all(found.size < RESUME_FROM_BYTES for found in task.delivery.objects):
+                with suppress(StoreError):  # nothing of it would be resumed, and it may be what fills the disk
+                    stage.discard()
+            raise
+
+    def _fetch(self, task: Task, stage: Stage) -> Fetching | Waiting:
         delivery, source = task.delivery, task.source
-        self._check_room(delivery)
-        stage = self.store.stage(
-            hashlib.sha256(f"{source.name}\n{delivery.prefix}".encode(errors="surrogateescape")).hexdigest()[:32]
-        )
         sign = self._fetch_sign_file(task, stage)
         waiting_for = _missing(delivery, sign)
         if waiting_for and task.grace_until is not None and self.clock() < task.grace_until:
@@ -135,7 +145,6 @@ class Acquirer:
         )
         fetched, absent = self._fetch_files(task, stage, sign, examination)
         if not any(f.name == SIGN_FILE_NAME or RESULT_NAME.fullmatch(f.name) for f in fetched):
-            stage.discard()
             raise MediumError(f"{delivery.prefix} holds nothing that can be fetched: links are not followed")
         identity = evidence_id(source.name, delivery.prefix, [(f.name, f.read.sha256) for f in fetched])
         return Fetching(task, stage, examination, fetched, absent, identity)
