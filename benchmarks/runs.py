@@ -104,9 +104,9 @@ def _pss(pid: int) -> int:
 
 
 @contextmanager
-def s3(root: Path, latency_ms: int = 0) -> Iterator[str]:
-    """The S3 server over *root* in a process of its own; answers its URL."""
-    command = [sys.executable, "-m", "benchmarks.s3_server", str(root), str(latency_ms)]
+def s3(root: Path, latency_ms: int = 0, megabytes: int = 0) -> Iterator[str]:
+    """The S3 server over *root* in a process of its own (see ``s3_server``); answers its URL."""
+    command = [sys.executable, "-m", "benchmarks.s3_server", str(root), str(latency_ms), str(megabytes)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as process:
         try:
             url = process.stdout.readline().decode().strip() if process.stdout else ""

@@ -2,9 +2,10 @@
 
 Speaks as much of S3 as the AWS CLI, rclone and boto3 need to list and to read (ListObjectsV2, HeadObject, GetObject
 with Range and If-Match), GetCallerIdentity, and CloudTrail's ListPublicKeys. Signatures of requests are not checked.
-``python -m benchmarks.s3_server FOLDER [MS]`` prints its URL; folders below FOLDER are buckets, and what
-ListPublicKeys answers is ``FOLDER/keys.json``. Each answer waits MS milliseconds: Amazon S3 User Guide, "Performance
-design patterns", speaks of 100 to 200 ms to the first byte of a small object; loopback has none.
+``python -m benchmarks.s3_server FOLDER [MS [MB]]`` prints its URL; folders below FOLDER are buckets, and what
+ListPublicKeys answers is ``FOLDER/keys.json``. Each answer waits MS milliseconds, each connection gives MB megabytes
+a second, 0 for as they come. Amazon S3 User Guide, "Performance design patterns": 100 to 200 ms to the first byte of
+a small object, 85 to 90 MB/s for each request on the way.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ _PART_BYTES: Final = 8 << 20
 """Objects from this size on have the ETag of an upload in parts, which is no hash of their bytes."""
 
 _CALLER: Final = "arn:aws:iam::111122223333:user/benchmark"
+
+
+@dataclass(frozen=True)
+class Wire:
+    """``latency``: seconds before each answer; ``rate``: bytes a second of each connection, 0 for no limit."""
+
+    latency: float
+    rate: float
 
 
 @dataclass(frozen=True)
@@ -82,19 +91,19 @@ def _object(path: Path) -> Object:
 class Connection(threading.Thread):
     """Answers one connection's requests, one after the other."""
 
-    def __init__(self, served: socket.socket, buckets: dict[str, Bucket], keys: bytes, latency: float) -> None:
-        """*keys*: the answer of ListPublicKeys. *latency*: seconds before each answer."""
+    def __init__(self, served: socket.socket, buckets: dict[str, Bucket], keys: bytes, wire: Wire) -> None:
+        """*keys*: the answer of ListPublicKeys."""
         super().__init__(daemon=True)
         served.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket, self._buckets, self._keys, self._latency = served, buckets, keys, latency
+        self._socket, self._buckets, self._keys, self._wire = served, buckets, keys, wire
         self._ahead = b""
 
     def run(self) -> None:
         """Until the other side is gone."""
         try:
             while head := self._head():
-                if self._latency:
-                    time.sleep(self._latency)
+                if self._wire.latency:
+                    time.sleep(self._wire.latency)
                 self._answer(head)
         except (ConnectionError, TimeoutError):
             pass
@@ -171,8 +180,11 @@ class Connection(threading.Thread):
                 self._socket.sendall(head.encode() + file.read(stop - start))
                 return
             self._socket.sendall(head.encode(), socket.MSG_MORE)
+            began, first = time.monotonic(), start
             while start < stop:
                 start += os.sendfile(self._socket.fileno(), file.fileno(), start, min(stop - start, 1 << 20))
+                if self._wire.rate:
+                    time.sleep(max(0, began + (start - first) / self._wire.rate - time.monotonic()))
 
     def _error(self, status: int, code: str, method: str) -> None:
         self._send(status, "application/xml", f"<Error><Code>{code}</Code></Error>".encode(), method)
@@ -217,7 +229,7 @@ def _listing(bucket: Bucket, name: str, query: dict[str, str]) -> bytes:
     return "".join(parts).encode()
 
 
-def serve(root: Path, latency: float) -> None:
+def serve(root: Path, wire: Wire) -> None:
     """Serves *root* on a free port of 127.0.0.1 for ever; says where on stdout."""
     buckets = {folder.name: Bucket(folder) for folder in root.iterdir() if folder.is_dir()}
     listed = root / "keys.json"
@@ -226,8 +238,9 @@ def serve(root: Path, latency: float) -> None:
         print(f"http://127.0.0.1:{server.getsockname()[1]}", flush=True)
         while True:
             served, _ = server.accept()
-            Connection(served, buckets, keys, latency).start()
+            Connection(served, buckets, keys, wire).start()
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), float(sys.argv[2]) / 1000 if len(sys.argv) > 2 else 0)
+    milliseconds, megabytes = map(float, [*sys.argv[2:], "0", "0"][:2])
+    serve(Path(sys.argv[1]), Wire(milliseconds / 1000, megabytes * 1e6))
