@@ -21,6 +21,7 @@ from archiver.errors import BusyError, NoLedgerError, UsageError
 from archiver.last_head import last_head_of
 from archiver.log_ports import Anchorer, HeadMemory, PublishedLog, Signer
 from archiver.lost_ledger import lost_ledger
+from archiver.memory import give_back_large_blocks
 from archiver.ports import KeyAuthority, Ledger, Messenger, Progress, Source
 from archiver.query_ports import QueryAuthority
 from archiver.settings import Settings, SourceSettings
@@ -280,6 +281,7 @@ def open_app(settings: Settings, stop: Event, progress: Progress) -> App:
     """Opens ledger and archive. Raises SchemaError, LedgerError, StoreError, each with what to do."""
     from archiver.adapters.ledger.database import open_ledger
 
+    give_back_large_blocks()
     actor = current_actor()
     try:
         ledger = open_ledger(settings.ledger.dsn, actor)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from archiver.store_ports import StagedFile
 
-WAITING_CHUNKS: Final = 16
+WAITING_CHUNKS: Final = 8
 """Most chunks (``limits.CHUNK_BYTES``) that wait to be written; then whoever brings more waits."""
 
 

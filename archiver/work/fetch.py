@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -28,7 +29,7 @@ ATTEMPTS: Final = 5
 
 _PAUSE: Final = timedelta(seconds=0.5)
 
-_ASIDES: Final = 4
+_LONG_ONES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,14 @@ class Fetched:
 class Fetcher:
     """Fetches objects; ``pause`` waits between tries and ends early when work is to stop.
 
-    ``asides``: permits to write beside the hashing. What waits to be written is held in memory, so few have one,
-    however many objects are fetched at once; the others are written and hashed in turns.
+    ``long_ones``: permits to fetch objects of which much is on the way in memory at a time. A few of them keep wire,
+    cores and disk busy.
     """
 
     should_stop: ShouldStop
     progress: Progress
     pause: threading.Event
-    asides: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_ASIDES))
+    long_ones: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_LONG_ONES))
 
     def fetch(
         self,
@@ -103,18 +104,18 @@ class Fetcher:
         self, source: Source, found: SourceObject, staged: StagedFile, reading: Reading, pinned: Origin | None
     ) -> Origin:
         offset = staged.size
-        aside = found.size - offset >= RESUME_FROM_BYTES and self.asides.acquire(blocking=False)
-        try:
-            with source.open(found, offset, pinned) as stream, appending(staged, aside) as append:
-                for chunk in stream.chunks():
-                    self._check_stop()
-                    append(chunk)
-                    reading.take(chunk)
-                    self.progress.moved(len(chunk))
-                return stream.origin
-        finally:
-            if aside:
-                self.asides.release()
+        is_long = found.size - offset >= RESUME_FROM_BYTES
+        with (
+            self.long_ones if is_long else nullcontext(),
+            source.open(found, offset, pinned) as stream,
+            appending(staged, aside=is_long) as append,
+        ):
+            for chunk in stream.chunks():
+                self._check_stop()
+                append(chunk)
+                reading.take(chunk)
+                self.progress.moved(len(chunk))
+            return stream.origin
 
     def _check_stop(self) -> None:
         if self.should_stop():

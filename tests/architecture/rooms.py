@@ -26,7 +26,7 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 CORE = "domain ports store_ports log_ports package_ports query_ports log errors"
 APPLICATION = (
     "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs logs_structured lost_ledger "
-    "provision source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_report "
+    "memory provision source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_report "
     "wiring_verify"
 )
 """Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
@@ -34,6 +34,7 @@ APPLICATION = (
 ROOMS: dict[str, Room] = {
     "version": room(),
     "errors": room(),
+    "memory": room("domain"),
     "domain": room("domain", pure=True),
     "verify": room("domain verify", "cryptography", pure=True),
     "log": room("domain log", "cryptography", pure=True),
