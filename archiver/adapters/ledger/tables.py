@@ -70,6 +70,13 @@ def _item(**options: Any) -> sa.Column[Any]:
     )
 
 
+def _where(sqlite: sa.ColumnElement[bool], postgresql: sa.ColumnElement[bool] | None = None) -> dict[str, Any]:
+    """``info`` of an index on a part of the rows. Not ``postgresql_where``, which would load SQLAlchemy's whole
+    dialect of PostgreSQL: a tenth of the start of every command.
+    """
+    return {"where": {"sqlite": sqlite, "postgresql": sqlite if postgresql is None else postgresql}}
+
+
 def head_of(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     """The indexed part of a path. Literal numbers: SQLite uses no index for an expression with parameters."""
     return sa.func.substr(column, sa.literal_column("1"), sa.literal_column(str(INDEXED_CHARS)), type_=_TEXT)
@@ -217,8 +224,7 @@ sa.Index(
     "ix_evidence_state_awaiting_key",
     evidence_state.c.acquired_at,
     evidence_state.c.evidence_id,
-    sqlite_where=evidence_state.c.awaiting_key == sa.literal_column("1"),  # as queries have it there
-    postgresql_where=evidence_state.c.awaiting_key,
+    info=_where(evidence_state.c.awaiting_key == sa.literal_column("1"), evidence_state.c.awaiting_key),
 )
 
 deliveries = sa.Table(
@@ -238,8 +244,7 @@ sa.Index(
     "ix_deliveries_pending",
     deliveries.c.source,
     head_of(deliveries.c.prefix),
-    sqlite_where=deliveries.c.evidence_id.is_(None),
-    postgresql_where=deliveries.c.evidence_id.is_(None),
+    info=_where(deliveries.c.evidence_id.is_(None)),
 )
 
 sources = sa.Table(
@@ -267,12 +272,7 @@ alerts = sa.Table(
     _text("refused"),
     _time("delivered_at", nullable=True),
 )
-sa.Index(
-    "ix_alerts_undelivered",
-    alerts.c.id,
-    sqlite_where=alerts.c.delivered_at.is_(None),
-    postgresql_where=alerts.c.delivered_at.is_(None),
-)
+sa.Index("ix_alerts_undelivered", alerts.c.id, info=_where(alerts.c.delivered_at.is_(None)))
 
 log_keys = sa.Table(
     "log_keys",
