@@ -122,6 +122,10 @@ class StoppedError(ArchiverError):
     """Work was asked to stop (SIGTERM, SIGINT) and did; what was done before stands."""
 
 
+class HelperLostError(ArchiverError):
+    """A process that was to help cannot, or is gone; what it was at has to be done without it."""
+
+
 class SigningError(ArchiverError):
     """The log's key cannot be used: not there, not readable, not the log's, or its service does not answer."""
 

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol
 
+from archiver.audit_ports import AuditIndex, Unreadable
 from archiver.domain.custody import Entry
 from archiver.domain.delivery import SourceObject
 from archiver.domain.evidence import Origin
@@ -135,11 +136,7 @@ class Deliveries(Protocol):
         ...
 
 
-Unreadable = Callable[[str, str], None]
-"""Takes the ID of an item whose rows hold what was never written there, and what is wrong with them."""
-
-
-class EvidenceIndex(Protocol):
+class EvidenceIndex(AuditIndex, Protocol):
     """Reading what is archived. Every iterator reads in pages: memory does not grow with the ledger."""
 
     def get(self, evidence_id: str) -> EvidenceRecord:

@@ -66,6 +66,18 @@ class Publication:
     folder: str
 
 
+class OpenFolder(Protocol):
+    """A folder of the archive that stays the same one, whatever its path leads to meanwhile. For one thread."""
+
+    def open(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """The file *name* in it, as by :meth:`Store.open`."""
+        ...
+
+    def entries(self) -> Sequence[StoredEntry]:
+        """What lies in it, as by :meth:`Store.entries`."""
+        ...
+
+
 class Store(Protocol):
     """The archive: write-once. Paths are relative to its root, with ``/``. Safe from several threads."""
 
@@ -90,6 +102,10 @@ class Store(Protocol):
         Raises FileNotFoundError where nothing is there or no regular file (a link is never followed),
         MediumError for everything else, while reading too.
         """
+        ...
+
+    def folder(self, path: str, from_medium: bool) -> AbstractContextManager[OpenFolder]:
+        """The folder at *path*, to open its files without walking there anew. Raises on entering, as :meth:`open`."""
         ...
 
     def entries(self, folder: str) -> Sequence[StoredEntry]:

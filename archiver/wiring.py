@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final
@@ -27,16 +27,19 @@ from archiver.query_ports import QueryAuthority
 from archiver.settings import Settings, SourceSettings
 from archiver.source_access import source_access
 from archiver.wiring_anchors import anchorers
+from archiver.wiring_audit import helper
 from archiver.wiring_log import signer_of, trusted_keys_of
 from archiver.work.acquire import Acquirer
 from archiver.work.alerts import deliver
 from archiver.work.anchor import Anchors
 from archiver.work.audit import Audit
 from archiver.work.checkpoint import Checkpoints
+from archiver.work.crew import Crew
 from archiver.work.describe import Describer
 from archiver.work.fetch import Fetcher
 from archiver.work.import_ import Import
 from archiver.work.inspect import Inspector
+from archiver.work.inspect_batch import inspect_batch
 from archiver.work.intake import Tools
 from archiver.work.keys import KeyKeeper, KeyRing
 from archiver.work.repair import Repairer
@@ -150,14 +153,21 @@ class App:
             from_medium=from_medium,
         )
         repairer = Repairer(self.store, self.ledger.journal, self._fetcher, self._source_of, utc_now)
+        settings, threads = self.settings, self.settings.workers.threads or os.cpu_count() or 1
         return Audit(
             ledger=self.ledger,
             inspector=inspector,
+            crew=Crew(
+                here=partial(inspect_batch, self.ledger, inspector),
+                start=partial(helper, settings.ledger.dsn, settings.archive.path, self.actor, from_medium, self.stop),
+                threads=threads,
+                progress=self.progress,
+                throttle=throttle,
+            ),
             clock=utc_now,
             should_stop=self.stop.is_set,
             progress=self.progress,
-            threads=self.settings.workers.threads or os.cpu_count() or 1,
-            reverify_after=self.settings.audit.reverify_after,
+            reverify_after=settings.audit.reverify_after,
             repairer=repairer if repair else None,
             occasion=occasion,
             region_of=lambda name: self.sources[name].region if name in self.sources else None,

@@ -11,12 +11,27 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from archiver.domain.aws_hosts import is_cloudtrail
 
 LISTED: Final = "ListPublicKeys"
 """The method of a key that CloudTrail listed."""
+
+
+_KEPT: Final = 256
+"""Keys whose digests are kept: thousands of items are judged with each."""
+
+
+@lru_cache(_KEPT)
+def _md5(der: bytes) -> str:
+    return hashlib.md5(der, usedforsecurity=False).hexdigest()
+
+
+@lru_cache(_KEPT)
+def _sha256(der: bytes) -> str:
+    return hashlib.sha256(der).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +53,12 @@ class PublicKey:
     @property
     def fingerprint(self) -> str:
         """MD5 of the DER, 32 hex: the name that sign files use."""
-        return hashlib.md5(self.der, usedforsecurity=False).hexdigest()
+        return _md5(self.der)
 
     @property
     def sha256(self) -> str:
         """SHA-256 of the DER, 64 hex: the key's identity in the ledger and the archive."""
-        return hashlib.sha256(self.der).hexdigest()
+        return _sha256(self.der)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,8 @@ def by_trust(copies: Iterable[HeldKey]) -> list[HeldKey]:
 
     What CloudTrail listed goes before what was imported, then the oldest, then what says more.
     """
-    return sorted(copies, key=_trust)
+    held = list(copies)
+    return sorted(held, key=_trust) if len(held) > 1 else held
 
 
 def _trust(held: HeldKey) -> tuple[object, ...]:

@@ -53,6 +53,30 @@ class EvidenceRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """An item that is to be read: ``size``, the bytes of its files, and ``rows``, those of files and events, by the
+    ledger's rows of now. For sharing out alone: whoever altered a row may have made both up."""
+
+    id: str
+    size: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class WholeItem:
+    """All that an audit asks the ledger about one item, as it stood at one moment.
+
+    ``disagreements``: within the ledger, about it. ``described``: its events of CloudTrail's accounts of the query.
+    ``alone``: no other item has the hash list that its row has.
+    """
+
+    record: EvidenceRecord
+    disagreements: Sequence[str]
+    described: Sequence[CustodyEvent]
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Which items: every condition that is not None must hold. ``since``/``until``: acquired_at, half open.
 

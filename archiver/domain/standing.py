@@ -14,7 +14,7 @@ OF_THE_SOURCE: Final = (Finding.SOURCE_CHANGED.value, Finding.SOURCE_DELETED.val
 def findings_with(findings: Iterable[str], standing: Iterable[str]) -> list[str]:
     """*findings* and *standing* once each, in the order of the enum."""
     held = {*findings, *standing}
-    return [finding.value for finding in Finding if finding.value in held]
+    return [finding.value for finding in Finding if finding.value in held] if held else []
 
 
 def findings_restored(standing: Iterable[str]) -> list[str]:

@@ -129,8 +129,8 @@ def judgement(
     """A judgement with reasons and findings once each, in the order of their enums."""
     given, seen = set(reasons), set(findings)
     return Judgement(
-        reasons=tuple(r for r in Reason if r in given),
-        findings=tuple(f for f in Finding if f in seen),
+        reasons=tuple(r for r in Reason if r in given) if given else (),
+        findings=tuple(f for f in Finding if f in seen) if seen else (),
         checks=tuple(checks),
         files=tuple(files),
     )

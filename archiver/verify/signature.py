@@ -6,6 +6,9 @@ results", prescribes. Key: PKCS#1 ``RSAPublicKey`` DER.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Final
+
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -13,11 +16,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from archiver.domain.limits import PUBLIC_KEY_BYTES, RSA_BITS
 
+_KEYS_KEPT: Final = 64
+"""Keys that are not parsed anew: a Region uses a dozen a year, and thousands of deliveries are signed with each."""
+
 
 class KeyUnusableError(ValueError):
     """The DER is not a PKCS#1 RSA public key of an accepted size."""
 
 
+@lru_cache(_KEYS_KEPT)
 def load_key(der: bytes) -> rsa.RSAPublicKey:
     """The RSA key in PKCS#1 *der*.
 

@@ -6,30 +6,31 @@ What is due first comes first. Budgets end a pass between items; what was record
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import timedelta
-from itertools import islice
-from typing import Final
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from typing import Final, NoReturn
 
 from archiver.domain.custody import EvidenceVerified
 from archiver.domain.due import next_audit
 from archiver.domain.paths import KEYS_FOLDER
-from archiver.domain.records import Alert, EvidenceRecord, Selection
+from archiver.domain.records import Alert, EvidenceRecord, Outline, Selection
 from archiver.domain.text import printable
 from archiver.domain.verdict import Check, CheckResult, Finding, Reason, Verdict
-from archiver.errors import StoppedError
+from archiver.errors import LedgerError, StoppedError
 from archiver.ports import Clock, Ledger, Progress, ShouldStop
-from archiver.work.acquired import believed
 from archiver.work.alerts import alert_for, stray_alert
-from archiver.work.inspect import Inspection, Inspector
+from archiver.work.crew import WORTH_IT, Crew
+from archiver.work.inspect import Inspection, Inspector, Round
+from archiver.work.inspect_batch import Answer, Judged, Unread, as_believed, batches, judged
 from archiver.work.items import Item, Tally, Tell, Trouble, Troubles, item_of
 from archiver.work.pool import in_order
 from archiver.work.repair import Repairer
 
-_BATCH: Final = 200
-"""Items whose rows are checked, and whose judgements are recorded, together."""
+_BATCH: Final = 250
+"""Items whose judgements are recorded together."""
 
 _RECORD_AFTER: Final = 1.0
 """Seconds that a judgement waits at most to be recorded."""
@@ -37,7 +38,7 @@ _RECORD_AFTER: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When a pass ends early: None for never. Checked before an item is begun, so each pass gets somewhere."""
+    """When a pass ends early: None for never. Checked before an item is begun; the first one is in any case."""
 
     max_bytes: int | None = None
     max_time: timedelta | None = None
@@ -68,10 +69,10 @@ class Audit:
 
     ledger: Ledger
     inspector: Inspector
+    crew: Crew
     clock: Clock
     should_stop: ShouldStop
     progress: Progress
-    threads: int
     reverify_after: timedelta
     repairer: Repairer | None = None
     occasion: str = "audit"
@@ -90,13 +91,21 @@ class Audit:
             audit = _Pass(self, tell, budget)
             for gap in self.ledger.evidence.gaps():
                 audit.unreadable("ledger", gap)
-            return audit.run(self.ledger.evidence.select(selection, due_first, audit.unreadable))
+            outlines = self.ledger.evidence.outlines(selection, due_first, audit.unreadable)
+            ahead = list(islice(outlines, WORTH_IT))
+            try:
+                if len(ahead) == WORTH_IT:
+                    self.crew.gather()
+                return audit.run(chain(ahead, outlines))
+            finally:
+                self.crew.dismiss()
 
     def judge(self, records: Iterator[EvidenceRecord], tell: Tell) -> AuditResult:
         """The same for *records*, without budget."""
         with self.ledger.locks.hold("audit"):
             self.inspector.store.entries(KEYS_FOLDER)
-            return _Pass(self, tell, Budget()).run(records)
+            outlines = (Outline(r.evidence.id, r.evidence.size, len(r.evidence.files)) for r in records)
+            return _Pass(self, tell, Budget()).run(outlines)
 
 
 class _Pass:
@@ -104,12 +113,15 @@ class _Pass:
         self._audit, self._tell, self._budget = audit, tell, budget
         self._result = AuditResult()
         self._began = self._recorded_at = time.monotonic()
-        self._begun_bytes = 0
-        self._finished: list[Inspection] = []
+        self._begun = self._begun_bytes = 0
+        self._until = None if budget.max_time is None else self._began + budget.max_time.total_seconds()
+        self._finished: list[Judged] = []
 
-    def run(self, records: Iterator[EvidenceRecord]) -> AuditResult:
+    def run(self, outlines: Iterator[Outline]) -> AuditResult:
         try:
-            for _, future in in_order(self._audit.threads, self._inspect, self._affordable(records), "audit"):
+            crew = self._audit.crew
+            affordable = batches(outlines, self._may_begin, self._until, crew.throttle.quarter)
+            for _, future in in_order(crew.threads, crew.inspect, affordable, "audit"):
                 self._take(future)
         finally:
             self._record()
@@ -129,17 +141,11 @@ class _Pass:
         self._result.tally.count(Verdict.FAILED, 0)
         self._tell(Item(shown, "", None, "", Verdict.FAILED, (Reason.LEDGER_ALTERED,), (), (check,)))
 
-    def _affordable(self, records: Iterator[EvidenceRecord]) -> Iterator[tuple[EvidenceRecord, Sequence[str]]]:
-        """*records* with the ledger's disagreements about each, until a budget or a signal ends it."""
-        while batch := list(islice(records, _BATCH)):
-            disagreements = self._audit.ledger.evidence.disagreements_of([r.evidence.id for r in batch])
-            for record in batch:
-                self._result.stopped_by = self._stopped_by()
-                if self._result.stopped_by:
-                    return
-                self._begun_bytes += record.evidence.size
-                told = disagreements.get(record.evidence.id, ())
-                yield (believed(self._audit.ledger, record) if told else record), told
+    def _may_begin(self, item: Outline) -> bool:
+        self._result.stopped_by = self._result.stopped_by or self._stopped_by()
+        self._begun += 1
+        self._begun_bytes += item.size
+        return self._result.stopped_by is None
 
     def _stopped_by(self) -> str | None:
         budget = self._budget
@@ -147,18 +153,19 @@ class _Pass:
             return "signal"
         if budget.max_bytes is not None and self._begun_bytes >= budget.max_bytes:
             return "max_bytes"
-        if budget.max_time is not None and time.monotonic() - self._began >= budget.max_time.total_seconds():
+        if self._until is not None and self._begun and time.monotonic() >= self._until:
             return "max_time"
         return None
 
-    def _inspect(self, item: tuple[EvidenceRecord, Sequence[str]]) -> Inspection:
-        return self._audit.inspector.inspect(*item)
-
-    def _take(self, future: Future[Inspection]) -> None:
-        try:
-            self._finished.append(future.result())
-        except StoppedError:
-            self._result.stopped_by = "signal"
+    def _take(self, future: Future[Answer]) -> None:
+        answer = future.result()
+        self._result.stopped_by = self._result.stopped_by or answer.ended
+        for outcome in answer.outcomes:
+            if isinstance(outcome, Unread):
+                self._record()
+                self.unreadable(outcome.id, outcome.trouble)
+            else:
+                self._finished.append(outcome)
         if len(self._finished) >= _BATCH or time.monotonic() - self._recorded_at >= _RECORD_AFTER:
             self._record()
 
@@ -167,55 +174,66 @@ class _Pass:
         self._recorded_at = time.monotonic()
         entries: list[EvidenceVerified] = []
         alerts: list[Alert] = []
-        for inspection in finished:
-            entry = self._entry(inspection, self._audit.occasion)
-            before: list[str] = [*inspection.record.state.reasons, *inspection.record.state.findings]
-            evidence = inspection.record.evidence
+        for outcome in finished:
+            entry = self._entry(outcome, self._audit.occasion)
             entries.append(entry)
-            if inspection.strays:  # told as what they are: a file that came later is news where others lay before
-                before.append(Finding.UNLISTED_FILE)
-                alerts.append(stray_alert(evidence, inspection.strays))
-            alerts += alert_for(evidence, inspection.judgement, before, self._audit.occasion, entry.at)
+            if outcome.inspection is not None:
+                alerts += self._alerts(outcome.inspection, entry.at)
         if entries:
             self._audit.ledger.journal.record(entries, alerts)
-        for inspection in finished:
-            self._count(self._repaired(inspection))
+        for outcome in finished:
+            self._count(self._repaired(outcome))
 
-    def _entry(self, inspection: Inspection, occasion: str) -> EvidenceVerified:
-        evidence, verdict, now = inspection.record.evidence, inspection.judgement.verdict, self._audit.clock()
+    def _alerts(self, inspection: Inspection, at: datetime) -> list[Alert]:
+        evidence, state = inspection.record.evidence, inspection.record.state
+        before: list[str] = [*state.reasons, *state.findings]
+        strays = []
+        if inspection.strays:  # told as what they are: a file that came later is news where others lay before
+            before.append(Finding.UNLISTED_FILE)
+            strays.append(stray_alert(evidence, inspection.strays))
+        return strays + alert_for(evidence, inspection.judgement, before, self._audit.occasion, at)
+
+    def _entry(self, outcome: Judged, occasion: str) -> EvidenceVerified:
+        now = self._audit.clock()
         return EvidenceVerified(
             at=now,
-            id=evidence.id,
+            id=outcome.id,
             occasion=occasion,
-            judgement=inspection.judgement,
-            key_sha256=inspection.key.key.sha256 if inspection.key else None,
-            next_audit_at=next_audit(evidence.id, now, verdict, self._audit.reverify_after),
+            judgement=outcome.judgement,
+            key_sha256=outcome.key_sha256,
+            next_audit_at=next_audit(outcome.id, now, outcome.judgement.verdict, self._audit.reverify_after),
         )
 
-    def _repaired(self, inspection: Inspection) -> Inspection:
+    def _repaired(self, outcome: Judged) -> Judged:
         """What is to be said in the end: after repair and a second inspection, where these were possible."""
-        repairer = self._audit.repairer
-        if repairer is None or not (inspection.altered or inspection.altered_keys or inspection.descriptions):
-            return inspection
-        evidence = inspection.record.evidence
+        repairer, found = self._audit.repairer, outcome.inspection
+        if repairer is None or found is None or not (found.altered or found.altered_keys or found.descriptions):
+            return outcome
+        evidence = found.record.evidence
         try:
-            outcome = repairer.repair(inspection)
+            mended = repairer.repair(found)
         except StoppedError:
             self._result.stopped_by = "signal"
-            return inspection
-        if outcome.trouble:
-            self._result.troubles.add(Trouble(evidence.source, evidence.prefix, outcome.trouble, outcome.remedy))
-            return inspection
-        record = self._audit.ledger.evidence.get(evidence.id)
-        told = self._audit.ledger.evidence.disagreements(evidence.id)
-        again = self._audit.inspector.inspect(believed(self._audit.ledger, record) if told else record, told)
+            return outcome
+        if mended.trouble:
+            self._result.troubles.add(Trouble(evidence.source, evidence.prefix, mended.trouble, mended.remedy))
+            return outcome
+        (item,) = self._audit.ledger.evidence.whole([evidence.id], _raise)
+        again = judged(self._audit.inspector.inspect(as_believed(self._audit.ledger, item), Round()))
         self._audit.ledger.journal.record([self._entry(again, "repair")])
         self._result.repaired.append(evidence.id)
         return again
 
-    def _count(self, inspection: Inspection) -> None:
+    def _count(self, outcome: Judged) -> None:
+        judgement = outcome.judgement
         self._result.audited += 1
-        self._result.with_findings += bool(inspection.judgement.findings)
-        self._result.tally.count(inspection.judgement.verdict, inspection.size)
-        if inspection.judgement.verdict is not Verdict.VERIFIED or self._audit.occasion == "key":
-            self._tell(item_of(inspection.record.evidence, inspection.judgement))
+        self._result.with_findings += bool(judgement.findings)
+        self._result.tally.count(judgement.verdict, outcome.size)
+        if outcome.inspection is not None and (
+            judgement.verdict is not Verdict.VERIFIED or self._audit.occasion == "key"
+        ):
+            self._tell(item_of(outcome.inspection.record.evidence, judgement))
+
+
+def _raise(_evidence_id: str, trouble: str) -> NoReturn:
+    raise LedgerError(trouble)

@@ -5,20 +5,20 @@ A deviation is read a second time, from the medium, before it counts: a cable is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import BinaryIO, Final
 
 from archiver.domain.delivery import parse_query_path
 from archiver.domain.evidence import EvidenceFile, EvidenceState, FileRole
 from archiver.domain.keys import HeldKey
-from archiver.domain.records import EvidenceRecord
+from archiver.domain.records import EvidenceRecord, WholeItem
 from archiver.domain.sign_file import SignFile
 from archiver.domain.verdict import Check, CheckResult, Finding, Judgement, Reason, judgement
 from archiver.errors import MediumError, StoppedError
 from archiver.ports import EvidenceIndex, Progress, ShouldStop
-from archiver.store_ports import Store
+from archiver.store_ports import OpenFolder, Store
 from archiver.verify.findings import Circumstances
 from archiver.verify.recipe import Examination, ObservedFile, examine, judge
 from archiver.work.acquire import execution_time, hash_list_sha256, is_replay
@@ -26,7 +26,7 @@ from archiver.work.described import DescriptionTrouble, description_troubles
 from archiver.work.keys import KeyRing, key_files
 from archiver.work.pieces import pieces
 from archiver.work.reading import Read, Reading
-from archiver.work.throttle import Throttle
+from archiver.work.throttle import Pace
 
 _READS: Final = 2
 """How often a file is read before its deviation counts."""
@@ -73,6 +73,16 @@ class Inspection:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What is looked at once for all items of a batch. For one thread.
+
+    ``altered``: by SHA-256 of a key, the paths of its files that are altered.
+    """
+
+    altered: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Inspector:
     """Inspects items; safe from several threads. ``from_medium``: cached pages are dropped before reading."""
@@ -82,62 +92,78 @@ class Inspector:
     ring: KeyRing
     should_stop: ShouldStop
     progress: Progress
-    throttle: Throttle
+    throttle: Pace
     from_medium: bool = True
 
-    def inspect(self, record: EvidenceRecord, disagreements: Sequence[str]) -> Inspection:
-        """The judgement on *record* as it lies in the archive now; *disagreements*: within the ledger about it.
+    def inspect(self, item: WholeItem, around: Round) -> Inspection:
+        """The judgement on *item* as it lies in the archive now, one of those that *around* is of.
 
         Raises StoppedError; everything else that goes wrong is part of the answer.
         """
-        evidence = record.evidence
-        states = [self._read(file) for file in evidence.files]
+        record, evidence = item.record, item.record.evidence
+        with self._opened(evidence.path) as inside:
+            states = [self._read(file, evidence.path, inside) for file in evidence.files]
+            folder = self._folder(record, inside)
         examination = self._examine(record, states)
         observed = [_observed(state) for state in states if state.file.role is not FileRole.SIGN_FILE]
         times = [f.origin.last_modified for f in evidence.files if f.listed_sha256 and f.origin.last_modified]
-        around = Circumstances(
+        circumstances = Circumstances(
             path=parse_query_path(evidence.prefix),
             location=evidence.prefix,
             execution_time=execution_time(examination, observed),
             earliest_modified=min(times, default=None) if evidence.source_url.startswith("s3://") else None,
-            same_hash_list=self._replays(record, examination),
+            same_hash_list=self._replays(item, examination),
         )
-        altered_keys = self._altered_key_files(examination.key)
-        descriptions = description_troubles(self.store, self.evidence.events(evidence.id), self.from_medium)
-        folder = self._folder(record)
-        judged = _as_before(judge(examination, observed, around), record.state)
+        altered_keys = self._altered_key_files(examination.key, around)
+        descriptions = description_troubles(self.store, item.described, self.from_medium)
+        judged = _as_before(judge(examination, observed, circumstances), record.state)
         judged = _with_archive(judged, states, altered_keys, descriptions, folder)
         judged = _with_strays(judged, folder.strays)
         self.progress.item(evidence.prefix)
         return Inspection(
             record=record,
-            judgement=_with_ledger(judged, disagreements),
+            judgement=_with_ledger(judged, item.disagreements),
             key=examination.key,
             altered=tuple(state for state in states if state.altered),
             altered_keys=altered_keys,
             descriptions=descriptions,
             strays=tuple(folder.strays),
-            ledger_agrees=not disagreements,
+            ledger_agrees=not item.disagreements,
             size=sum(state.read.size for state in states if state.read),
         )
 
-    def _read(self, file: EvidenceFile) -> FileState:
-        state = FileState(file, None, "not read")
-        for _ in range(_READS):
-            try:
-                state = FileState(file, self._read_once(file))
-            except FileNotFoundError:
-                state = FileState(file, None)
-            except MediumError as error:
-                state = FileState(file, None, str(error))
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[OpenFolder | None]:
+        """An item's folder; None where it cannot be opened: why, each of its files tells."""
+        with ExitStack() as stack:
+            folder = None
+            with suppress(FileNotFoundError, MediumError):
+                folder = stack.enter_context(self.store.folder(path, self.from_medium))
+            yield folder
+
+    def _read(self, file: EvidenceFile, folder: str, inside: OpenFolder | None) -> FileState:
+        """*file* as it is now; what deviates *inside* is read anew from the root of the archive on."""
+        above, _, name = file.path.rpartition("/")
+        first = inside.open(name) if inside is not None and above == folder else None
+        state = self._try(file, first or self.store.open(file.path, self.from_medium))
+        for _ in range(_READS - 1):
             if state.read is not None and not state.altered:
                 break
+            state = self._try(file, self.store.open(file.path, self.from_medium))
         return state
 
-    def _read_once(self, file: EvidenceFile) -> Read:
+    def _try(self, file: EvidenceFile, opened: AbstractContextManager[BinaryIO]) -> FileState:
+        try:
+            return FileState(file, self._read_once(file, opened))
+        except FileNotFoundError:
+            return FileState(file, None)
+        except MediumError as error:
+            return FileState(file, None, str(error))
+
+    def _read_once(self, file: EvidenceFile, opened: AbstractContextManager[BinaryIO]) -> Read:
         reading = Reading(file.name)
         with (
-            self.store.open(file.path, self.from_medium) as stream,
+            opened as stream,
             closing(pieces(stream, file.path, file.size, ahead=self.from_medium)) as chunks,
         ):
             for chunk in chunks:
@@ -161,38 +187,42 @@ class Inspector:
     def _find(self, record: EvidenceRecord, sign_file: SignFile) -> Sequence[HeldKey]:
         return self.ring.find(sign_file, record.evidence.region)
 
-    def _replays(self, record: EvidenceRecord, examination: Examination) -> list[str]:
+    def _replays(self, item: WholeItem, examination: Examination) -> list[str]:
         if examination.sign_file is None:
             return []
-        evidence = record.evidence
-        others = self.evidence.same_hash_list(hash_list_sha256(examination.sign_file))
+        evidence, found = item.record.evidence, hash_list_sha256(examination.sign_file)
+        if item.alone and found == evidence.hash_list_sha256:
+            return []
+        others = self.evidence.same_hash_list(found)
         return [
             place
             for other, query, place in others
             if other != evidence.id and is_replay(query, place, evidence.query_id, evidence.prefix)
         ]
 
-    def _altered_key_files(self, held: HeldKey | None) -> tuple[str, ...]:
+    def _altered_key_files(self, held: HeldKey | None, around: Round) -> tuple[str, ...]:
         """Files of the key's folder in the archive that do not hold what the ledger says they must."""
         if held is None:
             return ()
-        altered = []
-        for path, expected in key_files(held.key).items():
-            try:
-                with self.store.open(path, self.from_medium) as stream:
-                    same = stream.read(len(expected) + 1) == expected
-            except (FileNotFoundError, MediumError):
-                same = False
-            if not same:
-                altered.append(path)
-        return tuple(altered)
+        identity = held.key.sha256
+        if identity not in around.altered:
+            files = key_files(held.key).items()
+            around.altered[identity] = tuple(path for path, expected in files if not self._holds(path, expected))
+        return around.altered[identity]
 
-    def _folder(self, record: EvidenceRecord) -> FolderState:
+    def _holds(self, path: str, expected: bytes) -> bool:
+        try:
+            with self.store.open(path, self.from_medium) as stream:
+                return stream.read(len(expected) + 1) == expected
+        except (FileNotFoundError, MediumError):
+            return False
+
+    def _folder(self, record: EvidenceRecord, inside: OpenFolder | None) -> FolderState:
         """Entries of the item's folder that were never acquired; folders of other items are none."""
         folder = record.evidence.path
         ours = {file.path for file in record.evidence.files}
         try:
-            entries = self.store.entries(folder)
+            entries = inside.entries() if inside is not None else self.store.entries(folder)
         except MediumError as error:
             return FolderState((), str(error))
         strays = []

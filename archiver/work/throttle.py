@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Protocol
+
+
+class Pace(Protocol):
+    """What is told of bytes that are read."""
+
+    def passed(self, size: int) -> None:
+        """*size* bytes were read."""
+        ...
 
 
 class Throttle:
@@ -15,6 +24,11 @@ class Throttle:
         self._lock = threading.Lock()
         self._free_at = time.monotonic()
 
+    @property
+    def quarter(self) -> int | None:
+        """Bytes that pass in a quarter of a second, None for no limit."""
+        return None if self._per_second is None else self._per_second // 4
+
     def passed(self, size: int) -> None:
         """*size* bytes were read: waits until as many more may be."""
         if self._per_second is None:
@@ -24,3 +38,17 @@ class Throttle:
             self._free_at = max(self._free_at, now) + size / self._per_second
             pause = self._free_at - now
         self._stopping.wait(pause)
+
+
+class Allowance:
+    """Lets ``left`` bytes pass, and raises *beyond* at more."""
+
+    def __init__(self, beyond: type[Exception]) -> None:
+        self.left = 0
+        self._beyond = beyond
+
+    def passed(self, size: int) -> None:
+        """*size* bytes were read. Raises what was given."""
+        self.left -= size
+        if self.left < 0:
+            raise self._beyond

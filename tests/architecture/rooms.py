@@ -23,11 +23,11 @@ def room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
     return Room(frozenset(ours.split()), frozenset(others.split()), pure)
 
 
-CORE = "domain ports store_ports log_ports package_ports query_ports log errors"
+CORE = "domain ports audit_ports store_ports log_ports package_ports query_ports log errors"
 APPLICATION = (
     "actor checkup checkup_anchors checkup_log custody_key key_files last_head logs logs_structured lost_ledger "
-    "memory provision source_access wiring wiring_anchors wiring_ledger wiring_log wiring_rebuild wiring_report "
-    "wiring_verify"
+    "memory provision source_access wiring wiring_anchors wiring_audit wiring_ledger wiring_log wiring_rebuild "
+    "wiring_report wiring_verify"
 )
 """Modules at the top that tie the rooms together: below cli and daemon, above everything else."""
 
@@ -38,7 +38,8 @@ ROOMS: dict[str, Room] = {
     "domain": room("domain", pure=True),
     "verify": room("domain verify", "cryptography", pure=True),
     "log": room("domain log", "cryptography", pure=True),
-    "ports": room("domain log_ports"),
+    "ports": room("domain audit_ports log_ports"),
+    "audit_ports": room("domain"),
     "store_ports": room("domain errors"),
     "log_ports": room("domain errors"),
     "package_ports": room("domain"),
@@ -49,6 +50,7 @@ ROOMS: dict[str, Room] = {
     "adapters.owner": room(),
     "adapters.files": room(f"{CORE} adapters.files adapters.owner", "zstandard"),
     "adapters.ledger": room(f"{CORE} adapters.ledger adapters.owner", "sqlalchemy alembic rfc8785 orjson"),
+    "adapters.helper_process": room("errors"),
     "adapters.notify": room(CORE, "apprise"),
     "adapters.log_messenger": room(CORE),
     "adapters.pdf_key": room(f"{CORE} adapters.pdf_key", "cryptography"),
@@ -82,6 +84,7 @@ ROOMS: dict[str, Room] = {
     "key_files": room(f"{CORE} adapters.aws.key_list actor wiring"),
     "wiring": room(f"{CORE} verify work adapters settings settings_values render {APPLICATION}"),
     "wiring_anchors": room(f"{CORE} adapters settings settings_anchors"),
+    "wiring_audit": room(f"{CORE} work adapters render"),
     "wiring_ledger": room(f"{CORE} work adapters settings {APPLICATION}"),
     "wiring_log": room(f"{CORE} adapters custody_key settings_custody settings_values"),
     "wiring_rebuild": room(f"{CORE} work adapters settings {APPLICATION}"),

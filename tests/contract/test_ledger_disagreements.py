@@ -71,20 +71,22 @@ EDITS = [
 ]
 
 
+HISTORY = [
+    KeyHarvested(
+        at=START, key=KEY, sha256=KEY.sha256, provenance=KeyProvenance("import", "keys.json", "operator", START)
+    ),
+    acquired(EVIDENCE),
+    acquired(OTHER),
+    verified(EVIDENCE, START + DAY, told([Reason.HASH_MISMATCH], [Finding.GZIP_DAMAGED])),
+    SourceObserved(at=START + DAY, id=EVIDENCE.id, finding=Finding.SOURCE_DELETED, detail="gone"),
+    verified(EVIDENCE, START + 2 * DAY, told([Reason.ARCHIVE_ALTERED], [Finding.GZIP_DAMAGED])),
+]
+
+
 @pytest.fixture
 def audited(ledger: SqlLedger) -> SqlLedger:
     """One item with a history, and another one."""
-    provenance = KeyProvenance("import", "keys.json", "operator", START)
-    ledger.journal.record(
-        [
-            KeyHarvested(at=START, key=KEY, sha256=KEY.sha256, provenance=provenance),
-            acquired(EVIDENCE),
-            acquired(OTHER),
-            verified(EVIDENCE, START + DAY, told([Reason.HASH_MISMATCH], [Finding.GZIP_DAMAGED])),
-            SourceObserved(at=START + DAY, id=EVIDENCE.id, finding=Finding.SOURCE_DELETED, detail="gone"),
-            verified(EVIDENCE, START + 2 * DAY, told([Reason.ARCHIVE_ALTERED], [Finding.GZIP_DAMAGED])),
-        ]
-    )
+    ledger.journal.record(HISTORY)
     return ledger
 
 
@@ -96,7 +98,7 @@ def test_an_untouched_ledger_agrees_with_itself(audited: SqlLedger) -> None:
 
 @pytest.mark.parametrize(("edit", "expected"), EDITS, ids=[f"{number}" for number in range(len(EDITS))])
 def test_every_edit_is_told(audited: SqlLedger, ledger_place: LedgerPlace, edit: str, expected: str) -> None:
-    ledger_place.forge(_for_one(edit, ledger_place))
+    ledger_place.forge(for_one(edit, ledger_place))
     found = audited.evidence.disagreements(EVIDENCE.id)
     assert [text for text in found if expected in text], found
     of_a_key = "key" in expected or "event 1" in expected
@@ -104,7 +106,7 @@ def test_every_edit_is_told(audited: SqlLedger, ledger_place: LedgerPlace, edit:
     assert set(audited.evidence.disagreements_of([EVIDENCE.id, OTHER.id])) == touched
 
 
-def _for_one(edit: str, place: LedgerPlace) -> str:
+def for_one(edit: str, place: LedgerPlace) -> str:
     """*edit* in the database's own words, and of the one item where it is of one."""
     table = edit.split()[1] if edit.startswith("UPDATE") else edit.split()[2]
     if place.is_sqlite:

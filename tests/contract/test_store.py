@@ -304,6 +304,21 @@ def test_entries_are_sorted_and_named_by_kind(store: Store) -> None:
     assert names(store, "prod") == [("B", "file"), ("a", "folder"), ("b", "file"), ("ü", "file")]
 
 
+def test_a_folder_is_opened_once_for_its_files(store: Store) -> None:
+    archived(store)
+    with store.folder(FOLDER, True) as inside:
+        for name, place in PLACES.items():
+            with inside.open(place.rpartition("/")[2]) as file:
+                assert file.read() == FILES[name]
+        assert inside.entries() == store.entries(FOLDER)
+        for name in ("nothing", "..", ".", "", "a/b", "../result_1.csv.gz", "\0"):
+            with pytest.raises(FileNotFoundError), inside.open(name):
+                pass
+    for path in ("prod/nothing", "..", "/etc"):
+        with pytest.raises(FileNotFoundError), store.folder(path, True):
+            pass
+
+
 def test_a_damaged_file_is_kept_and_replaced(store: Store) -> None:
     archived(store)
     path = f"{FOLDER}/result_sign.json"

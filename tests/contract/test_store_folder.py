@@ -291,3 +291,43 @@ def test_a_small_file_that_appears_at_the_last_moment_is_not_overwritten(root: P
     with pytest.raises(StoreConflictError):
         store.put("keys/k", b"ours")
     assert tree(root) == {"keys/k": b"theirs"}
+
+
+def test_what_stands_in_an_open_folder_is_read_from_that_one_alone(root: Path) -> None:
+    """Also where another folder has its path meanwhile; and never through a link."""
+    store = FolderStore(root)
+    store.put("prod/one/x", b"1")
+    store.put("prod/one/folder/y", b"2")
+    (root / "prod/one/link").symlink_to(root / "prod/one/x")
+    os.mkfifo(root / "prod/one/pipe")
+    with store.folder("prod/one", False) as inside:
+        (root / "prod/one").rename(root / "prod/aside")
+        store.put("prod/one/x", b"another")
+        with inside.open("x") as file:
+            assert file.read() == b"1"
+        assert [(entry.name, entry.kind) for entry in inside.entries()] == [
+            ("folder", "folder"),
+            ("link", "link"),
+            ("pipe", "other"),
+            ("x", "file"),
+        ]
+        for name in ("folder", "link", "pipe"):
+            with pytest.raises(FileNotFoundError), inside.open(name):
+                pass
+    (root / "prod/two").symlink_to(root / "prod/one")
+    with pytest.raises(FileNotFoundError), store.folder("prod/two", False):
+        pass
+
+
+def test_an_open_folder_tells_the_disk_s_errors(root: Path) -> None:
+    FolderStore(root).put("prod/x", b"1")
+    store = FolderStore(root, FaultyDisk(fail("read_into", errno.EIO)))
+    with store.folder("prod", True) as inside, inside.open("x") as file, pytest.raises(MediumError):
+        file.read()
+
+
+def test_an_archive_that_is_not_mounted_has_no_folder_to_open(root: Path) -> None:
+    for path in root.iterdir():
+        path.rmdir()
+    with pytest.raises(MediumError, match="empty"), FolderStore(root).folder("prod", True):
+        pass

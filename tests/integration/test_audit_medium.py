@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,6 +33,11 @@ class UnlistableStore(FolderStore):
         if folder.startswith("prod/"):
             raise MediumError(f"{folder}: Input/output error")
         return super().entries(folder)
+
+    @contextmanager
+    def folder(self, path, from_medium):
+        with super().folder(path, from_medium) as inside:
+            yield SimpleNamespace(open=inside.open, entries=lambda: self.entries(path))
 
 
 class FlippingDisk(FaultyDisk):

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Self, cast
 
@@ -26,7 +26,7 @@ from archiver.domain.limits import KIB, MIB
 from archiver.domain.paths import KEYS_FOLDER, SET_ASIDE_FOLDER, STAGING_FOLDER, UNLISTED_FOLDER
 from archiver.domain.records import StoredEntry
 from archiver.errors import MediumError, StoreConflictError, StoreError
-from archiver.store_ports import Publication, Stage
+from archiver.store_ports import OpenFolder, Publication, Stage
 
 _TOKEN = re.compile(r"[0-9a-f]{1,128}", re.ASCII)
 
@@ -113,12 +113,17 @@ class FolderStore:
         with self._reading(where):
             above, name = split(path)
             with self._tree.folder(above) as folder:
-                fd = open_regular(name, folder)
-            if fd is None:
-                raise FileNotFoundError(errno.ENOENT, "no regular file", where)
-            medium = _MediumFile(self._disk, fd, where, from_medium)
+                medium = _opened(self._disk, folder, name, where, from_medium)
         with io.BufferedReader(medium, _BUFFER_BYTES) as file:
             yield cast("BinaryIO", file)
+
+    @contextmanager
+    def folder(self, path: str, from_medium: bool) -> Iterator[OpenFolder]:
+        where = self._tree.where(path)
+        with ExitStack() as stack:
+            with self._reading(where):
+                fd = stack.enter_context(self._tree.folder(path))
+            yield _OpenFolder(self._disk, fd, where, from_medium)
 
     def size(self, path: str) -> int:
         """See ``package_ports.PackageSource``."""
@@ -144,15 +149,10 @@ class FolderStore:
 
     def entries(self, folder: str) -> Sequence[StoredEntry]:
         try:
-            with (
-                self._reading(self._tree.where(folder)),
-                self._tree.folder(folder) as fd,
-                os.scandir(fd) as found,
-            ):
-                listed = [StoredEntry(entry.name, _kind(entry)) for entry in found]
+            with self._reading(self._tree.where(folder)), self._tree.folder(folder) as fd:
+                return _listed(fd)
         except FileNotFoundError:
             return ()
-        return sorted(listed, key=lambda entry: os.fsencode(entry.name))
 
     def put(self, path: str, data: bytes) -> None:
         check_writable(self._tree)
@@ -218,6 +218,44 @@ def _publish_alone(one: Publication) -> bool | StoreError:
             return one.stage.publish(one.places, one.folder)
     except StoreError as error:
         return error
+
+
+class _OpenFolder:
+    """``store_ports.OpenFolder``: the folder *fd*, which is at *where*."""
+
+    def __init__(self, disk: Disk, fd: int, where: str, from_medium: bool) -> None:
+        self._disk = disk
+        self._fd = fd
+        self._where = where
+        self._from_medium = from_medium
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """See ``store_ports.OpenFolder``."""
+        where = f"{self._where}/{name}"
+        with reading(where):
+            split(name)
+            medium = _opened(self._disk, self._fd, name, where, self._from_medium)
+        with io.BufferedReader(medium, _BUFFER_BYTES) as file:
+            yield cast("BinaryIO", file)
+
+    def entries(self) -> Sequence[StoredEntry]:
+        """See ``store_ports.OpenFolder``."""
+        with reading(self._where):
+            return _listed(self._fd)
+
+
+def _opened(disk: Disk, folder: int, name: str, where: str, from_medium: bool) -> _MediumFile:
+    fd = open_regular(name, folder)
+    if fd is None:
+        raise FileNotFoundError(errno.ENOENT, "no regular file", where)
+    return _MediumFile(disk, fd, where, from_medium)
+
+
+def _listed(folder: int) -> Sequence[StoredEntry]:
+    with os.scandir(folder) as found:
+        listed = [StoredEntry(entry.name, _kind(entry)) for entry in found]
+    return sorted(listed, key=lambda entry: os.fsencode(entry.name))
 
 
 class _MediumFile(io.RawIOBase):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, Final
 
@@ -17,11 +15,12 @@ from archiver.adapters.ledger.check_items import Acquired, ItemCheck
 from archiver.adapters.ledger.check_reader import Part, Reader
 from archiver.adapters.ledger.check_repeats import Repeats
 from archiver.adapters.ledger.check_scratch import BITS
-from archiver.adapters.ledger.check_shapes import Moments, shape_of
+from archiver.adapters.ledger.check_shapes import Moments
 from archiver.adapters.ledger.check_spool import Archived, Looked, Spool
 from archiver.adapters.ledger.check_states import States
 from archiver.adapters.ledger.check_told import added, altered, missing
 from archiver.adapters.ledger.check_upkeep import CONCERNED
+from archiver.adapters.ledger.check_usual import rows_told, usual
 from archiver.adapters.ledger.stored import stored_optional, stored_text, stored_time
 from archiver.adapters.ledger.tables import anchors, custody_events, key_provenance, log_keys, verifications
 from archiver.domain.custody import (
@@ -39,23 +38,8 @@ from archiver.log_ports import Tell
 
 Row = tuple[Any, ...]
 
-_Match = Callable[[str], re.Match[str] | None]
-
 _END: Final[Row] = (None,)
 _MOST_KEPT: Final = 4096
-
-_NOT_TOLD: Final = (None,)
-"""``retention``, where a body has no such member."""
-
-_JUDGED: Final = ("judgement.checks", "judgement.findings", "judgement.reasons", "judgement.verdict")
-
-
-@cache
-def _usual() -> tuple[_Match, _Match]:
-    """What finds the parts of a body of the usual shape: of an audit, and of an acquisition."""
-    audit = shape_of(EvidenceVerified, {"at", "id", *_JUDGED, "key_sha256", "next_audit_at", "occasion"})
-    acquisition = shape_of(EvidenceAcquired, {"at", "evidence", *_JUDGED, "listing_digest", "next_audit_at"})
-    return audit.fullmatch, acquisition.fullmatch
 
 
 class _Numbered:
@@ -111,7 +95,7 @@ class EventCheck:
         self._reader = reader
         self._spool = spool
         self._tell = tell
-        self._usual_audit, self._usual_acquisition = _usual()
+        self._usual_audit, self._usual_acquisition = usual()
         self._moments = Moments()
         self._findings: dict[tuple[str, str, str], int] = {}
         self._states = States(spool)
@@ -199,7 +183,7 @@ class EventCheck:
         bits = self._findings.get((verdict, reasons, findings))
         try:
             when, due = self._moments.stored(when), self._moments.stored(due)
-            evidence, files = self._item_rows(orjson.loads(told))
+            evidence, files = rows_told(orjson.loads(told), self._moments)
         except ValueError:
             return False
         of, key = evidence[0], evidence[11]
@@ -218,27 +202,6 @@ class EventCheck:
         first_seen_at, revision = evidence[13], evidence[5]
         self._spool.archived(Archived(seq, evidence[1], evidence[3], listing, first_seen_at, of, revision))
         return True
-
-    def _item_rows(self, told: dict[str, Any]) -> tuple[Row, list[Row]]:
-        """The rows of ``evidence`` and ``files`` for what has the shape of evidence: members come by their names."""
-        stored, optional = self._moments.stored, self._moments.optional
-        account, acquired, caller, listed, fingerprint, seen, hashes, item, key, path, *rest = told.values()
-        prefix, completed, query, region, revision, source, url = rest
-        evidence = (
-            *(item, source, url, prefix, path, revision, account, query, region, optional(completed)),
-            *(fingerprint, key, hashes, stored(seen), stored(acquired), caller),
-        )
-        files = []
-        for position, file in enumerate(listed):
-            claimed, name, origin, place, role, sha256, size = file.values()
-            offset, encryption, etag, of, modified, request, request_2, *retention, version = origin.values()
-            files.append(
-                (
-                    *(item, position, name, role, place, size, sha256, claimed, of, etag, version),
-                    *(optional(modified), request, request_2, offset, encryption, *(retention or _NOT_TOLD)),
-                )
-            )
-        return evidence, files
 
     # -------------------------------------------------------------------------- the exact way
 

@@ -209,11 +209,15 @@ class Reader:
         if self.is_broken(table):
             return []
         order = ", ".join(key.name for key in table.primary_key)
-        within = "IN (SELECT value FROM json_each(?))" if self.is_sqlite else "= ANY(?)"
-        sql = f"SELECT {_names(table)} FROM {table.name} WHERE {column} {within} ORDER BY {order}"  # noqa: S608
-        rows = self.all(sql, (json.dumps(values) if self.is_sqlite else list(values),))
+        sql = f"SELECT {_names(table)} FROM {table.name} WHERE {column} {{}} ORDER BY {order}"  # noqa: S608
+        rows = self.matching(sql, values)
         self.rows += len(rows)
         return rows
+
+    def matching(self, sql: str, values: Sequence[str]) -> list[Row]:
+        """The answer to *sql*, in which ``{}`` stands for being one of *values*."""
+        within = "IN (SELECT value FROM json_each(?))" if self.is_sqlite else "= ANY(?)"
+        return self.all(sql.format(within), (json.dumps(values) if self.is_sqlite else list(values),))
 
     def count(self, table: sa.Table) -> int:
         """How many rows there are."""

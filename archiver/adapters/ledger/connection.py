@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ _SQLITE_SETTINGS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
+_READS_ONLY: Final = ("PRAGMA query_only = ON",)
 _TCP_SETTINGS: Final = {  # a peer that is gone is noticed within about half a minute
     "connect_timeout": 10,
     "keepalives_idle": 15,
@@ -121,10 +122,13 @@ class Database:
         self.engine.dispose()
 
 
-def connect(place: Place) -> Database:
-    """Connections to the ledger at *place*, pooled; none is made yet. Raises SettingsError without a driver."""
+def connect(place: Place, *, reads_only: bool = False) -> Database:
+    """Connections to the ledger at *place*, pooled; none is made yet. Raises SettingsError without a driver.
+
+    *reads_only*: who asks is to write nothing; SQLite sees to it.
+    """
     if place.file is not None:
-        return Database(_sqlite(place.file), place)
+        return Database(_sqlite(place.file, (*_SQLITE_SETTINGS, *(_READS_ONLY if reads_only else ()))), place)
     return Database(_postgresql(place, pool_pre_ping=True, pool_size=5, max_overflow=27), place)
 
 
@@ -133,7 +137,7 @@ def connect_alone(place: Place) -> Engine:
     return _postgresql(place, poolclass=NullPool)
 
 
-def _sqlite(file: Path) -> Engine:
+def _sqlite(file: Path, settings: Sequence[str]) -> Engine:
     """Never makes the file: a ledger is only made on purpose (``upgrade``)."""
 
     def connection() -> sqlite3.Connection:
@@ -150,7 +154,7 @@ def _sqlite(file: Path) -> Engine:
     @sa.event.listens_for(engine, "connect")
     def _configure(raw: Any, _record: Any) -> None:
         raw.text_factory = _text_or_bytes
-        for setting in _SQLITE_SETTINGS:
+        for setting in settings:
             raw.execute(setting)
 
     @sa.event.listens_for(engine, "begin")

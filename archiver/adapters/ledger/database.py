@@ -42,8 +42,8 @@ class SqlLedger:
         self._database.close()
 
 
-def open_ledger(url: str, actor: Actor) -> SqlLedger:
-    """The ledger at *url*, in whose name *actor* writes.
+def open_ledger(url: str, actor: Actor, *, reads_only: bool = False) -> SqlLedger:
+    """The ledger at *url*, in whose name *actor* writes, unless it is opened by one who *reads_only*.
 
     Raises SettingsError for a *url* that names neither a SQLite file nor a PostgreSQL database, NoLedgerError
     where there is none, SchemaError for one of another version, LedgerError where it cannot be reached.
@@ -51,7 +51,7 @@ def open_ledger(url: str, actor: Actor) -> SqlLedger:
     place = place_of(url)
     if place.file is not None and not place.file.exists():
         raise NoLedgerError(f"there is no ledger at {place.shown}", _REMEDY)
-    database = connect(place)
+    database = connect(place, reads_only=reads_only)
     try:
         with database.read() as connection:
             check_revision(place, revision_of(connection))

@@ -12,10 +12,11 @@ from sqlalchemy.engine import Connection
 
 from archiver.adapters.ledger.connection import Database
 from archiver.adapters.ledger.disagreements import disagreements
+from archiver.adapters.ledger.events import custody_event
 from archiver.adapters.ledger.naming import resolve
 from archiver.adapters.ledger.rows import RESTORE, evidence_of, reading, state_of
 from archiver.adapters.ledger.statements import chunks, rows_of, starts_with
-from archiver.adapters.ledger.stored import plain_moment, plain_text, plain_time, stored_text, stored_time
+from archiver.adapters.ledger.stored import plain_moment, plain_text, stored_text, stored_time
 from archiver.adapters.ledger.tables import (
     custody_events,
     deliveries,
@@ -26,11 +27,12 @@ from archiver.adapters.ledger.tables import (
     sources,
 )
 from archiver.adapters.ledger.walks import Order, order_of, orders_by_due_time
-from archiver.domain.records import CustodyEvent, EvidenceRecord, Selection, Totals
+from archiver.adapters.ledger.whole import load
+from archiver.audit_ports import Unreadable
+from archiver.domain.records import CustodyEvent, EvidenceRecord, Outline, Selection, Totals, WholeItem
 from archiver.domain.text import printable
 from archiver.domain.verdict import Verdict
 from archiver.errors import LedgerError, UnknownEvidenceError
-from archiver.ports import Unreadable
 
 _PAGE: Final = 200
 _ITEMS_AT_ONCE: Final = 20
@@ -70,30 +72,50 @@ class SqlEvidenceIndex:
         self, selection: Selection, oldest_due_first: bool = False, unreadable: Unreadable | None = None
     ) -> Iterator[EvidenceRecord]:
         """See ``ports.EvidenceIndex``. By due time, what is judged after the walk began is not visited again."""
-        if selection.ids is not None:
-            return self._those(order_of(selection), selection.ids, unreadable)
-        if not oldest_due_first:
-            return self._walk(order_of(selection), unreadable)
-        with self._database.read() as connection:
-            last = connection.scalar(sa.select(sa.func.max(custody_events.c.seq)))
-        orders = orders_by_due_time(selection, -1 if last is None else last)
-        return chain.from_iterable([self._walk(order, unreadable) for order in orders])
+        for heads in self._visited(_HEADS, selection, oldest_due_first, unreadable):
+            yield from self._loaded(heads, unreadable)
+
+    def outlines(
+        self, selection: Selection, oldest_due_first: bool = False, unreadable: Unreadable | None = None
+    ) -> Iterator[Outline]:
+        """See ``ports.EvidenceIndex``."""
+        for heads in self._visited(_OUTLINES, selection, oldest_due_first, unreadable):
+            yield from _outlined(heads, unreadable)
+
+    def whole(self, evidence_ids: Sequence[str], unreadable: Unreadable) -> Sequence[WholeItem]:
+        """See ``ports.EvidenceIndex``."""
+        with self._database.snapshot() as connection:
+            return load(connection, [stored_text(item) for item in evidence_ids], unreadable)
 
     def awaiting_key(self) -> Iterator[EvidenceRecord]:
         """See ``ports.EvidenceIndex``."""
         state = evidence_state.c
-        return self._walk(Order(state.acquired_at, state.evidence_id, (state.awaiting_key,)))
+        for heads in self._walk(_HEADS, Order(state.acquired_at, state.evidence_id, (state.awaiting_key,))):
+            yield from self._loaded(heads, None)
 
-    def _walk(self, order: Order, unreadable: Unreadable | None = None) -> Iterator[EvidenceRecord]:
+    def _visited(
+        self, statement: sa.Select[Any], selection: Selection, oldest_due_first: bool, unreadable: Unreadable | None
+    ) -> Iterator[Sequence[Head]]:
+        """What *statement* says of the items of *selection*, a page at a time."""
+        if selection.ids is not None:
+            return self._those(statement, order_of(selection), selection.ids, unreadable)
+        if not oldest_due_first:
+            return self._walk(statement, order_of(selection))
+        with self._database.read() as connection:
+            last = connection.scalar(sa.select(sa.func.max(custody_events.c.seq)))
+        orders = orders_by_due_time(selection, -1 if last is None else last)
+        return chain.from_iterable([self._walk(statement, order) for order in orders])
+
+    def _walk(self, selected: sa.Select[Any], order: Order) -> Iterator[Sequence[Head]]:
         """Pages by (moment, ID): no transaction is open while the caller works."""
         place = (order.moment.label("moment"), order.item.label("item"))
-        statement = _HEADS.add_columns(*place).where(*order.conditions)
+        statement = selected.add_columns(*place).where(*order.conditions)
         statement = statement.order_by(order.moment, order.item).limit(_PAGE)
         page = statement
         while True:
             with self._database.read() as connection:
                 heads = rows_of(connection, page)
-            yield from self._loaded(heads, unreadable)
+            yield heads
             if len(heads) < _PAGE:
                 return
             last = heads[-1]
@@ -103,13 +125,15 @@ class SqlEvidenceIndex:
                 )
             page = statement.where(sa.tuple_(order.moment, order.item) > sa.tuple_(last["moment"], last["item"]))
 
-    def _those(self, order: Order, ids: Sequence[str], unreadable: Unreadable | None) -> Iterator[EvidenceRecord]:
+    def _those(
+        self, statement: sa.Select[Any], order: Order, ids: Sequence[str], unreadable: Unreadable | None
+    ) -> Iterator[Sequence[Head]]:
         """The items called *ids*: their order is found first, for there is no page of arbitrary IDs."""
         found: list[tuple[str, str]] = []
         for chunk in chunks(dict.fromkeys(stored_text(item) for item in ids)):
-            statement = _HEADS.with_only_columns(order.moment, order.item).where(evidence.c.id.in_(chunk))
+            places = statement.with_only_columns(order.moment, order.item).where(evidence.c.id.in_(chunk))
             with self._database.snapshot() as connection:
-                rows = connection.execute(statement.where(*order.conditions)).all()
+                rows = connection.execute(places.where(*order.conditions)).all()
                 lacking = _lacking(connection, chunk)
             for item, table in lacking.items():
                 trouble = _told_lacking(item, table)
@@ -119,9 +143,9 @@ class SqlEvidenceIndex:
             found.extend((str(moment), item) for moment, item in rows)
         for page in chunks(item for _, item in sorted(found)):
             with self._database.read() as connection:
-                heads = rows_of(connection, _HEADS.where(evidence.c.id.in_(page)))
+                heads = rows_of(connection, statement.where(evidence.c.id.in_(page)))
             by_id = {head["id"]: head for head in heads}
-            yield from self._loaded([by_id[item] for item in page if item in by_id], unreadable)
+            yield [by_id[item] for item in page if item in by_id]
 
     def _loaded(self, heads: Sequence[Head], unreadable: Unreadable | None) -> Iterator[EvidenceRecord]:
         for some in chunks(heads, _ITEMS_AT_ONCE):
@@ -250,6 +274,27 @@ _HEADS: Final = sa.select(evidence, *_STATE_COLUMNS).join(
     evidence_state, evidence_state.c.evidence_id == evidence.c.id
 )
 
+_OUTLINES: Final = sa.select(
+    evidence.c.id,
+    evidence_state.c.size,
+    sa.select(sa.func.count()).where(files.c.evidence_id == evidence.c.id).scalar_subquery().label("files"),
+    sa.select(sa.func.count()).where(custody_events.c.evidence_id == evidence.c.id).scalar_subquery().label("events"),
+).join(evidence_state, evidence_state.c.evidence_id == evidence.c.id)
+
+
+def _outlined(heads: Sequence[Head], unreadable: Unreadable | None) -> Iterator[Outline]:
+    for head in heads:
+        try:
+            with reading("evidence", head["id"]):
+                item = plain_text(head["id"])
+        except LedgerError as error:
+            if unreadable is None:
+                raise
+            unreadable(str(head["id"]), str(error))
+            continue
+        size = head["size"]
+        yield Outline(item, size if isinstance(size, int) and size > 0 else 0, head["files"] + head["events"])
+
 
 _ALIKE: Final = sa.select(
     *(evidence.c[name] for name in ("hash_list_sha256", "id", "query_id", "source", "prefix", "acquired_at"))
@@ -296,21 +341,3 @@ def _whole(
                 raise
             unreadable(str(head["id"]), str(error))
     return records
-
-
-def custody_event(row: Mapping[str, Any]) -> CustodyEvent:
-    """The event in a row of ``custody_events``."""
-    with reading("custody_events", row["seq"]):
-        return CustodyEvent(
-            seq=row["seq"],
-            at=plain_time(row["at"]),
-            kind=plain_text(row["kind"]),
-            evidence_id=None if row["evidence_id"] is None else plain_text(row["evidence_id"]),
-            body=_body(row["body"]),
-        )
-
-
-def _body(stored: object) -> str:
-    if not isinstance(stored, str):
-        raise TypeError("its body is no text")
-    return stored

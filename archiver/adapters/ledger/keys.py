@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from archiver.adapters.ledger.connection import Database
-from archiver.adapters.ledger.evidence import custody_event
+from archiver.adapters.ledger.events import custody_event
 from archiver.adapters.ledger.rows import key_of, provenance_of, reading
 from archiver.adapters.ledger.statements import chunks, rows_of
 from archiver.adapters.ledger.stored import plain_text, plain_time, stored_text

@@ -47,6 +47,8 @@ def plain_text(stored: str) -> str:
     """The text that stands in a column as *stored*. Raises ``ValueError`` for what was never stored so."""
     if not isinstance(stored, str):
         raise ValueError("no text where there must be one")  # noqa: TRY004 - as for all that cannot be read
+    if stored.isascii() and _LOW not in stored:
+        return stored
     return _ESCAPED.sub(_unescape, stored)
 
 
@@ -92,6 +94,10 @@ def stored_moment(moment: datetime | None) -> str | None:
 
 def plain_time(stored: str) -> datetime:
     """The point in time that stands in a column. Raises ``ValueError`` for any other text."""
+    with suppress(ValueError, TypeError):  # which reads more forms than are written here
+        moment = datetime.fromisoformat(stored)
+        if moment.tzinfo is UTC and stored_time(moment) == stored:
+            return moment
     moment = parse_time(stored)
     if stored_time(moment) != stored:
         raise ValueError("a time in another form than this program writes")
