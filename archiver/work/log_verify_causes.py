@@ -24,6 +24,8 @@ _NAMED: Final = re.compile(r"'([^']{1,300})'|\b([0-9a-f]{32})\b", re.ASCII)
 """What a problem's detail names: the parts of a row's key, with which it begins, or an item's ID."""
 
 _SOURCES: Final = "sources"
+_COUNTS: Final = "evidence_counts"
+"""Its rows are named by days, and an item that is judged anew is counted on another day from then on."""
 
 _HELD_BYTES: Final = 64 * 1024**2
 """Bytes of leaves that are kept for whoever asks what the events said that something is wrong with."""
@@ -91,6 +93,8 @@ class Causes:
         names = [quoted or item for quoted, item in _NAMED.findall(told)]
         if problem.table == _SOURCES:
             names = [f"{_SOURCES} {name}" for name in names]
+        elif problem.table == _COUNTS:
+            names = [_COUNTS]
         found = next((self._about[name] for name in names if name in self._about), None)
         return None if found is None else roots.get(found, found)
 
@@ -120,6 +124,8 @@ def _names(leaf: bytes) -> Iterator[str]:
             yield hashlib.sha256(item["prefix"].encode("utf-8", "surrogatepass")).hexdigest()
     if isinstance(body.get("source"), str):
         yield f"{_SOURCES} {body['source']}"
+    if "judgement" in body:
+        yield _COUNTS
     key = body.get("key")
     if isinstance(key, dict) and isinstance(key.get("der"), str):
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from archiver.adapters.ledger.database import open_ledger
+from archiver.adapters.ledger.tables import SCHEMA_REVISION
 from archiver.domain.custody_log import LedgerRebuilt
 from archiver.log.checkpoint import read_checkpoint
 from tests.support.cli import Home
@@ -210,7 +211,8 @@ def test_an_altered_log_is_refused_with_the_place(home, key):
     (bundle,) = sorted((home.archive / "log/tile/entries").rglob("*.p/*"), key=lambda path: int(path.name))[-1:]
     data = bundle.read_bytes()
     bundle.chmod(0o600)
-    bundle.write_bytes(data.replace(b"daemon", b"deamon").replace(b'"after":"0003"', b'"after":"0004"'))
+    made = f'"after":"{SCHEMA_REVISION}"'.encode()
+    bundle.write_bytes(data.replace(b"daemon", b"deamon").replace(made, b'"after":"0099"'))
     ran = home.run("ledger", "rebuild", status=1)
     assert "tile/0/000: hash 0 is not that of the entry, from event 0 on" in ran.stderr
     assert not home.ledger.file.exists()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from archiver.adapters.ledger.database import open_ledger
+from archiver.adapters.ledger.tables import SCHEMA_REVISION
 from archiver.cli.main import run
 from archiver.log.leaf import leaf_of
 from archiver.log.tiles import checkpoint_path
@@ -144,7 +145,10 @@ def test_a_ledger_of_another_version_is_no_forgery(world: World) -> None:
     seq = world.seqs("ledger_migrated")[-1]
     world.forger().run(
         ("UPDATE alembic_version SET version_num = ?", ("0099",)),
-        ("UPDATE custody_events SET body = replace(body, ?, ?) WHERE seq = ?", ('"0003"', '"0099"', seq)),
+        (
+            "UPDATE custody_events SET body = replace(body, ?, ?) WHERE seq = ?",
+            (f'"{SCHEMA_REVISION}"', '"0099"', seq),
+        ),
     )
     ran = world.home.run("ledger", "verify", status=2)
     assert "newer than this version" in ran.stderr

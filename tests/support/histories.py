@@ -141,7 +141,7 @@ class _Teller:
             does: Callable[[], Entry | None] = getattr(self, name)
             entry = does() or self.acquired()
             self.seq += 1
-            self.now += timedelta(microseconds=self.rng.choice((1, 1_000_000, 61_234_567)))
+            self.now += timedelta(microseconds=self.rng.choice((1, 1_000_000, 6_123_456_789)))
             yield entry
 
     # ------------------------------------------------------------------------------ evidence

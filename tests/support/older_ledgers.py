@@ -18,6 +18,7 @@ from archiver.adapters.ledger.tables import (
     custody_events,
     deliveries,
     evidence,
+    evidence_counts,
     evidence_state,
     files,
     key_provenance,
@@ -59,7 +60,12 @@ def make_0001(
 
 def make_0002(place: LedgerPlace, entries: Sequence[Entry], scratch: Path) -> None:
     """Makes a ledger of schema 0002 at *place*, in which *entries* were recorded: only such as there were."""
-    _make(place, entries, scratch, "0002", metadata.sorted_tables)
+    _make(place, entries, scratch, "0002", [table for table in metadata.sorted_tables if table != evidence_counts])
+
+
+def make_0003(place: LedgerPlace, entries: Sequence[Entry], scratch: Path) -> None:
+    """Makes a ledger of schema 0003 at *place*, in which *entries* were recorded."""
+    _make(place, entries, scratch, "0003", [table for table in metadata.sorted_tables if table != evidence_counts])
 
 
 def _make(

@@ -28,6 +28,7 @@ from archiver.adapters.ledger.tables import (
     custody_events,
     deliveries,
     evidence,
+    evidence_counts,
     evidence_state,
     files,
     key_provenance,
@@ -42,7 +43,7 @@ from archiver.log_ports import Tell
 _KEPT_BYTES: Final = 8 * 1024 * 1024
 
 _OF_ITEMS: Final = (evidence, files, evidence_state, deliveries)
-_OWN_CHECK: Final = (*_OF_ITEMS, keys, key_provenance, sources, alerts, log_keys, anchors)
+_OWN_CHECK: Final = (*_OF_ITEMS, evidence_counts, keys, key_provenance, sources, alerts, log_keys, anchors)
 """Tables whose indexes SQLite's own check holds against them; it would take too long for those of all events."""
 
 _PROBED: Final = (custody_events, verifications, *_OWN_CHECK)

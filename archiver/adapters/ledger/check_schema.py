@@ -31,6 +31,7 @@ ON_SQLITE: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("table", "custody_events"): ("custody_events", "fc3448bdf4d153af591c5992745bae79"),
     ("table", "deliveries"): ("deliveries", "3509a1394d7c05286a56f2a22a9315ee"),
     ("table", "evidence"): ("evidence", "0f0bf20e6415ed36aee84d59f752604d"),
+    ("table", "evidence_counts"): ("evidence_counts", "2fb7a0e3d27f2d6ee70176c05e260f00"),
     ("table", "evidence_state"): ("evidence_state", "c190edbd2a8f9a4b04a04f21e7b0b9c2"),
     ("table", "files"): ("files", "63700f83e5971c81e134c559c022a4f4"),
     ("table", "key_provenance"): ("key_provenance", "d6bdd66c34f70b2ae4027d87b8ed21af"),

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import StaticPool
 
+from archiver.adapters.ledger.projection_counts import DAY_CHARS, LARGEST
 from archiver.adapters.ledger.stored import stored_list
-from archiver.adapters.ledger.tables import alerts, deliveries, evidence_state, keys, sources
+from archiver.adapters.ledger.tables import alerts, deliveries, evidence_counts, evidence_state, keys, sources
 from archiver.domain.verdict import Finding, Reason
 
 Row = tuple[Any, ...]
@@ -45,6 +46,14 @@ SELECT number, id AS evidence_id, judged AS judged_seq, verdict, reasons, findin
   acquired_at, size
 FROM items WHERE acquired IS NOT NULL
 """  # noqa: S608 - our own names
+
+_COUNTS: Final = f"""
+CREATE VIEW {evidence_counts.name} AS
+SELECT min(number) AS number, substr(coalesce(audited_at, acquired_at), 1, {DAY_CHARS}) AS judged_on, verdict,
+  count(*) AS items, max(0, min({LARGEST}, sum(size >> 32) * 4294967296 + sum(size & 4294967295))) AS size
+FROM items WHERE acquired IS NOT NULL GROUP BY 2, 3
+"""  # noqa: S608 - our own names
+"""In halves: SQLite ends where a sum overflows, and forged events may say any size."""
 
 _PLACES: Final = "CREATE TABLE evidence (id TEXT PRIMARY KEY, source TEXT, prefix TEXT)"
 """Of which delivery an item is; only for items that an entry about the source names."""
@@ -158,7 +167,13 @@ def scratch() -> Iterator[Scratch]:
                 raw.execute(f"PRAGMA {setting}")
             raw.create_function("finding_list", 1, _finding_list, deterministic=True)
             raw.execute("BEGIN")  # now: SQLAlchemy rolls back what it finds begun when it connects
-            for statement in (*map(_table_like, (sources, deliveries, alerts, keys)), _ITEMS, _STATES, _PLACES):
+            for statement in (
+                *map(_table_like, (sources, deliveries, alerts, keys)),
+                _ITEMS,
+                _STATES,
+                _COUNTS,
+                _PLACES,
+            ):
                 raw.execute(statement)
             yield Scratch(raw, connection)
     finally:

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from archiver.adapters.ledger.check_reader import Reader
 from archiver.adapters.ledger.check_scratch import Scratch
 from archiver.adapters.ledger.check_told import added, altered, key_of, missing, names
-from archiver.adapters.ledger.tables import alerts, deliveries, evidence_state, keys, sources
+from archiver.adapters.ledger.tables import alerts, deliveries, evidence_counts, evidence_state, keys, sources
 from archiver.domain.log_records import Problem
 from archiver.domain.text import printable
 from archiver.log_ports import Tell
 
 Row = tuple[Any, ...]
 
-GATHERED: Final = (keys, evidence_state, sources, deliveries, alerts)
+GATHERED: Final = (keys, evidence_state, evidence_counts, sources, deliveries, alerts)
 """Tables that the scratch holds in full."""
 
 _REVISION: Final = "alembic_version"

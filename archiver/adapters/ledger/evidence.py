@@ -14,13 +14,15 @@ from archiver.adapters.ledger.connection import Database
 from archiver.adapters.ledger.disagreements import disagreements
 from archiver.adapters.ledger.events import custody_event
 from archiver.adapters.ledger.naming import resolve
-from archiver.adapters.ledger.rows import RESTORE, evidence_of, reading, state_of
+from archiver.adapters.ledger.projection_counts import DAY_CHARS
+from archiver.adapters.ledger.rows import RESTORE, evidence_of, plain_number, reading, state_of
 from archiver.adapters.ledger.statements import chunks, rows_of, starts_with
 from archiver.adapters.ledger.stored import plain_moment, plain_text, stored_text, stored_time
 from archiver.adapters.ledger.tables import (
     custody_events,
     deliveries,
     evidence,
+    evidence_counts,
     evidence_state,
     files,
     judged_at,
@@ -241,27 +243,27 @@ class SqlEvidenceIndex:
 
     def totals(self, now: datetime, reverify_after_seconds: float) -> Totals:
         """See ``ports.EvidenceIndex``."""
-        state = evidence_state.c
         latest = stored_time(now - timedelta(seconds=reverify_after_seconds))
-        judged = judged_at(evidence_state)
-        by_verdict = sa.select(
-            state.verdict, sa.func.count().label("items"), sa.func.sum(state.size).label("size")
-        ).group_by(state.verdict)
+        day, judged = latest[:DAY_CHARS], judged_at(evidence_state)
+        since_then = judged >= day, judged < latest
         count = sa.select(sa.func.count())
         with self._database.snapshot() as connection:
-            rows = rows_of(connection, by_verdict)
+            rows = rows_of(connection, sa.select(evidence_counts))
             pending = connection.scalar(count.select_from(deliveries).where(deliveries.c.evidence_id.is_(None)))
-            overdue = connection.scalar(count.select_from(evidence_state).where(judged < latest))
+            on_that_day = connection.scalar(count.select_from(evidence_state).where(*since_then))
             oldest = connection.scalar(sa.select(sa.func.min(judged)))
             synced = connection.scalar(sa.select(sa.func.max(sources.c.last_sync_at)))
             last = connection.scalar(sa.select(sa.func.max(custody_events.c.seq)))
-        with reading("evidence_state", "of some item"):
-            found = {Verdict(row["verdict"]): row["items"] for row in rows}
+        with reading("evidence_counts", "of some day"):
+            found: dict[Verdict, int] = {}
+            for row in rows:
+                verdict = Verdict(row["verdict"])
+                found[verdict] = found.get(verdict, 0) + plain_number(row["items"])
             return Totals(
                 by_verdict={verdict: found.get(verdict, 0) for verdict in _JUDGED},
                 pending=pending or 0,
-                size=int(sum(row["size"] for row in rows)),
-                overdue=overdue or 0,
+                size=sum(plain_number(row["size"]) for row in rows),
+                overdue=(on_that_day or 0) + sum(row["items"] for row in rows if row["judged_on"] < day),
                 oldest_audit_at=plain_moment(oldest),
                 last_sync_at=plain_moment(synced),
                 events=0 if last is None else last + 1,

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy.engine import Connection
 
+from archiver.adapters.ledger.projection_counts import count
 from archiver.adapters.ledger.projection_log import anchor_row, log_key_row
 from archiver.adapters.ledger.projection_upkeep import Upkeep
 from archiver.adapters.ledger.row_batch import RowBatch
@@ -175,6 +176,7 @@ class Projection:
         """Writes everything that was taken."""
         for table in _IN_ORDER:
             put(self._connection, table, self._rows[table.name])
+        count(self._connection, self._states.changes())
         self._states.write(self._connection)
         self._upkeep.write()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,6 +42,13 @@ class RowBatch:
     def remove(self, key: Key) -> None:
         """Takes the row away."""
         self._now.pop(key, None)
+
+    def changes(self) -> Iterator[tuple[Row | None, Row | None]]:
+        """Each row that is not as it was read: before (None: was not there), and as it is to stand (None: gone)."""
+        for key in self._before.keys() | self._now.keys():
+            before, now = self._before.get(key), self._now.get(key)
+            if before != now:
+                yield before, now
 
     def write(self, connection: Connection) -> None:
         """Writes what is not as it was read: the columns that differ, so that no other index is touched."""

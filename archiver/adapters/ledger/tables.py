@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-SCHEMA_REVISION: Final = "0003"
+SCHEMA_REVISION: Final = "0004"
 """The head of ``migrations/``: read from here so that no command needs alembic, and held equal by a test."""
 
 INDEXED_CHARS: Final = 512
@@ -226,6 +226,16 @@ sa.Index(
     evidence_state.c.evidence_id,
     info=_where(evidence_state.c.awaiting_key == sa.literal_column("1"), evidence_state.c.awaiting_key),
 )
+
+evidence_counts = sa.Table(
+    "evidence_counts",
+    metadata,
+    _text("judged_on", primary_key=True),
+    _text("verdict", primary_key=True),
+    _number("items"),
+    _number("size"),
+)
+"""What ``evidence_state`` adds up to, by verdict and by the day (UTC) on which items were judged last."""
 
 deliveries = sa.Table(
     "deliveries",
