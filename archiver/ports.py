@@ -196,7 +196,8 @@ class EvidenceIndex(AuditIndex, Protocol):
     def gaps(self) -> Sequence[str]:
         """What is missing in the ledger as a whole, in words; empty where as many are there as were recorded.
 
-        Only counts: rows that were removed together with their events are for the log to tell.
+        Only counts: rows that were removed together with their events are for the log to tell. Goes through whole
+        tables: with a million items a second, and many from a cold disk.
         """
         ...
 

@@ -6,8 +6,8 @@ What is due first comes first. Budgets end a pass between items; what was record
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, islice
@@ -88,17 +88,16 @@ class Audit:
         with self.ledger.locks.hold("audit"):
             self.inspector.store.entries(KEYS_FOLDER)
             self.progress.begin("audit")
-            audit = _Pass(self, tell, budget)
-            for gap in self.ledger.evidence.gaps():
-                audit.unreadable("ledger", gap)
-            outlines = self.ledger.evidence.outlines(selection, due_first, audit.unreadable)
-            ahead = list(islice(outlines, WORTH_IT))
-            try:
-                if len(ahead) == WORTH_IT:
-                    self.crew.gather()
-                return audit.run(chain(ahead, outlines))
-            finally:
-                self.crew.dismiss()
+            with ThreadPoolExecutor(1, thread_name_prefix="gaps") as beside:
+                audit = _Pass(self, tell, budget, beside.submit(self.ledger.evidence.gaps))
+                outlines = self.ledger.evidence.outlines(selection, due_first, audit.unreadable)
+                ahead = list(islice(outlines, WORTH_IT))
+                try:
+                    if len(ahead) == WORTH_IT:
+                        self.crew.gather()
+                    return audit.run(chain(ahead, outlines))
+                finally:
+                    self.crew.dismiss()
 
     def judge(self, records: Iterator[EvidenceRecord], tell: Tell) -> AuditResult:
         """The same for *records*, without budget."""
@@ -109,13 +108,16 @@ class Audit:
 
 
 class _Pass:
-    def __init__(self, audit: Audit, tell: Tell, budget: Budget) -> None:
+    """*gaps*: what is missing in the ledger as a whole, which is looked for meanwhile: that takes whole tables."""
+
+    def __init__(self, audit: Audit, tell: Tell, budget: Budget, gaps: Future[Sequence[str]] | None = None) -> None:
         self._audit, self._tell, self._budget = audit, tell, budget
         self._result = AuditResult()
         self._began = self._recorded_at = time.monotonic()
         self._begun = self._begun_bytes = 0
         self._until = None if budget.max_time is None else self._began + budget.max_time.total_seconds()
         self._finished: list[Judged] = []
+        self._gaps = gaps
 
     def run(self, outlines: Iterator[Outline]) -> AuditResult:
         try:
@@ -125,6 +127,7 @@ class _Pass:
                 self._take(future)
         finally:
             self._record()
+        self._tell_gaps()
         for region, trouble in self._audit.inspector.ring.troubles.items():
             self._result.troubles.add(Trouble("", "", f"public keys of {region}: {trouble}", trouble.remedy))
         self._audit.inspector.ring.troubles.clear()
@@ -140,6 +143,14 @@ class _Pass:
         self._result.audited += 1
         self._result.tally.count(Verdict.FAILED, 0)
         self._tell(Item(shown, "", None, "", Verdict.FAILED, (Reason.LEDGER_ALTERED,), (), (check,)))
+
+    def _tell_gaps(self) -> None:
+        """Waits for them where need be. Raises LedgerError where they could not be looked for."""
+        if self._gaps is None:
+            return
+        gaps, self._gaps = self._gaps.result(), None
+        for gap in gaps:
+            self.unreadable("ledger", gap)
 
     def _may_begin(self, item: Outline) -> bool:
         self._result.stopped_by = self._result.stopped_by or self._stopped_by()
@@ -168,6 +179,8 @@ class _Pass:
                 self._finished.append(outcome)
         if len(self._finished) >= _BATCH or time.monotonic() - self._recorded_at >= _RECORD_AFTER:
             self._record()
+        if self._gaps is not None and self._gaps.done():
+            self._tell_gaps()
 
     def _record(self) -> None:
         finished, self._finished = self._finished, []

@@ -221,7 +221,8 @@ class SqlEvidenceIndex:
         events, item = custody_events.c, custody_events.c.evidence_id
         count = sa.func.count
         with self._database.snapshot() as connection:
-            last, there = connection.execute(sa.select(sa.func.max(events.seq), count(events.seq))).one()
+            last = connection.scalar(sa.select(sa.func.max(events.seq)))  # apart: each of both has a quick way
+            there = connection.scalar(sa.select(count()).select_from(custody_events))
             recorded = connection.scalar(sa.select(count(sa.distinct(item))))
             items = connection.scalar(sa.select(count()).select_from(evidence))
             states = connection.scalar(sa.select(count()).select_from(evidence_state))
