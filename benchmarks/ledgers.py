@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import Actor, Entry, EvidenceAcquired, EvidenceVerified, KeyHarvested
 from archiver.domain.evidence import Evidence, EvidenceFile, FileRole, Origin, evidence_id
 from archiver.domain.keys import KeyProvenance, PublicKey
-from archiver.domain.verdict import Check, CheckResult, FileResult, Judgement, judgement
+from archiver.domain.verdict import Check, CheckResult, FileResult, Judgement, Reason, judgement
 
 ACTOR = Actor(user="archiver", host="bench.example.com", version="0.0.0")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,11 +39,13 @@ def key() -> PublicKey:
     return PublicKey(b"0" * 270, hashlib.md5(b"0" * 270, usedforsecurity=False).hexdigest(), "us-east-1")
 
 
-def evidence(number: int) -> Evidence:
+def evidence(
+    number: int, source: str = "prod", account: str = "111122223333", acquired_at: datetime | None = None
+) -> Evidence:
     """Item *number*: a sign file and one result, as most deliveries are."""
     query = f"{number:08x}-0000-4000-8000-{number:012x}"
-    prefix = f"AWSLogs/111122223333/CloudTrail-Lake/Query/2026/01/01/{query}/"
-    path = f"prod/{prefix.removesuffix('/')}"
+    prefix = f"AWSLogs/{account}/CloudTrail-Lake/Query/2026/01/01/{query}/"
+    path = f"{source}/{prefix.removesuffix('/')}"
     files = tuple(
         EvidenceFile(
             name=name,
@@ -57,13 +59,13 @@ def evidence(number: int) -> Evidence:
         for name, role in (("result_sign.json", FileRole.SIGN_FILE), ("result_1.csv.gz", FileRole.RESULT))
     )
     return Evidence(
-        id=evidence_id("prod", prefix, [(file.name, file.sha256) for file in files]),
-        source="prod",
+        id=evidence_id(source, prefix, [(file.name, file.sha256) for file in files]),
+        source=source,
         source_url="s3://bucket/AWSLogs",
         prefix=prefix,
         path=path,
         revision=1,
-        account="111122223333",
+        account=account,
         query_id=query,
         region="us-east-1",
         query_complete_time=START,
@@ -72,16 +74,16 @@ def evidence(number: int) -> Evidence:
         hash_list_sha256=digest("list", number),
         files=files,
         first_seen_at=START,
-        acquired_at=START + timedelta(seconds=number),
+        acquired_at=acquired_at or START + timedelta(seconds=number),
         caller="arn:aws:sts::111122223333:assumed-role/reader",
     )
 
 
-def judged(number: int) -> Judgement:
-    """A verified judgement of item *number*, of the usual length."""
+def judged(number: int, reasons: Sequence[Reason] = ()) -> Judgement:
+    """A judgement of item *number*, of the usual length: verified without *reasons*."""
     found = digest(number, "result_1.csv.gz")
     checks = [Check(of, CheckResult.PASS, said) for of, said in _CHECKS]
-    return judgement((), (), checks, [FileResult("result_1.csv.gz", 2_345_678, found, found, found)])
+    return judgement(reasons, (), checks, [FileResult("result_1.csv.gz", 2_345_678, found, found, found)])
 
 
 def entries(items: int) -> Iterator[Entry]:
