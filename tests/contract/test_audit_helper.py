@@ -90,6 +90,7 @@ def test_one_that_is_killed_is_lost(other: HelperProcess) -> None:
 
 def test_whoever_waits_for_one_that_hangs_can_be_stopped(other: HelperProcess, stopping: Event) -> None:
     os.kill(other._process.pid, signal.SIGSTOP)
+    os.waitpid(other._process.pid, os.WUNTRACED)  # until it has stopped: signals are not taken in their order
     stopping.set()
     with pytest.raises(StoppedError):
         other.ask(BATCH)
