@@ -11,8 +11,6 @@ import hashlib
 import json
 import os
 import random
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,28 +118,9 @@ def to_disk(root: Path) -> None:
                 os.close(fd)
 
 
-def uncached(files: list[Path]) -> None:
-    """Drops the pages of *files*, which must be on the disk, from the cache."""
-    for path in files:
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(fd)
-
-
 def cached(files: list[Path]) -> None:
     """Reads *files* once, so that they lie in the page cache."""
     for path in files:
         with path.open("rb", buffering=0) as file:
             while file.read(_CHUNK):
                 pass
-
-
-def fresh(folder: Path, make: Callable[[Path], None] | None = None) -> Path:
-    """*folder*, new and empty, or as *make* makes it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    if make:
-        make(folder)
-    return folder

@@ -47,10 +47,17 @@ class Describer:
 
     def is_asked(self, source: Source, entry: EvidenceAcquired) -> bool:
         """True where :meth:`describe` would ask somebody, which takes a while."""
+        return self._asked(source, entry) is not None
+
+    def _asked(self, source: Source, entry: EvidenceAcquired) -> tuple[QueryAuthority, str, str] | None:
+        """Who is to be asked about *entry*'s query, the query's ID and the Region; None where nobody is."""
         evidence, region = entry.evidence, _region(source, entry)
         if entry.by_import or evidence.query_id is None or region is None or is_too_late(evidence):
-            return False
-        return not self._is_paused(source.name, region) and self.authorities(source.name, region) is not None
+            return None
+        if self._is_paused(source.name, region):
+            return None
+        authority = self.authorities(source.name, region)
+        return None if authority is None else (authority, evidence.query_id, region)
 
     def describe(self, source: Source, entry: EvidenceAcquired) -> QueryDescribed | None:
         """What is to be recorded behind *entry*, its answer being in the archive; None where nobody was asked.
@@ -64,14 +71,14 @@ class Describer:
             return None
 
     def _describe(self, source: Source, entry: EvidenceAcquired) -> QueryDescribed | None:
-        evidence, region = entry.evidence, _region(source, entry)
-        authority = self.authorities(source.name, region) if region else None
-        if not self.is_asked(source, entry) or authority is None or region is None or evidence.query_id is None:
+        asked = self._asked(source, entry)
+        if asked is None:
             return None
-        answer = authority.describe(evidence.query_id)
+        authority, query_id, region = asked
+        answer = authority.describe(query_id)
         if answer.refusal and not answer.is_about_query:
             self._pause(source.name, region, answer.refusal)
-        return self._kept(evidence, evidence.query_id, answer)
+        return self._kept(entry.evidence, query_id, answer)
 
     def _is_paused(self, source: str, region: str) -> bool:
         since = self._refused.get((source, region))

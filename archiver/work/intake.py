@@ -131,6 +131,7 @@ class Intake:
         self._fetching: dict[Future[Fetching | Waiting], _Begun] = {}
         self._fetched: list[tuple[Fetching, KnownDelivery | None]] = []
         self._fetched_at = 0.0
+        self._archivist: ThreadPoolExecutor | None = None
         self._archiving: tuple[Future[list[_Archived]], list[_Begun]] | None = None
         self._describing: dict[Future[_Acquired], KnownDelivery | None] = {}
         self._finished: list[tuple[_Acquired, KnownDelivery | None]] = []
@@ -207,6 +208,9 @@ class Intake:
         """Waits for all that was started and records it. Raises StoreError, LedgerError."""
         while self._fetching or self._fetched or self._archiving or self._describing:
             self._collect(pool)
+        if self._archivist is not None:
+            self._archivist.shutdown()
+            self._archivist = None
         self._record()
         if self._fatal is not None:
             raise self._fatal
@@ -224,7 +228,7 @@ class Intake:
         if self._archiving is not None and self._archiving[0] in done:
             self._is_archived(pool, *self._archiving)
             self._archiving = None
-        self._archive(pool)
+        self._archive()
         is_old = time.monotonic() - self._recorded_at > _RECORD_AFTER
         if is_old or len(self._finished) + len(self._seen) >= _RECORD_MOST:
             self._record()
@@ -242,13 +246,18 @@ class Intake:
             self._fetched_at = time.monotonic()
         self._fetched.append((fetched, known))
 
-    def _archive(self, pool: ThreadPoolExecutor) -> None:
-        """Begins with the next group, once it is large enough or nothing else comes."""
+    def _archive(self) -> None:
+        """Begins with the next group, once it is large enough or nothing else comes.
+
+        In a thread of its own: those of the pool may all be busy with long objects for hours.
+        """
         is_old = time.monotonic() - self._fetched_at >= _GATHER
         is_enough = len(self._fetched) >= _TOGETHER or is_old or not self._fetching
         if self._archiving is None and self._fetched and is_enough:
             group, self._fetched = self._fetched, []
-            future = pool.submit(self._tools.acquirer.archive, [fetched for fetched, _ in group])
+            if self._archivist is None:
+                self._archivist = ThreadPoolExecutor(1, thread_name_prefix="archive")
+            future = self._archivist.submit(self._tools.acquirer.archive, [fetched for fetched, _ in group])
             self._archiving = future, [(fetched.task, known) for fetched, known in group]
 
     def _is_archived(

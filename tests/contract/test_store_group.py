@@ -139,10 +139,6 @@ def test_modes_are_those_of_a_delivery_alone(root: Path) -> None:
     assert staging(root) == []
 
 
-def order(disk: FaultyDisk) -> list[str]:
-    return [call for call in disk.calls if call not in ("write", "mkdir", "chmod")]
-
-
 class SyncedWhole(FaultyDisk):
     """A disk on whose file system one call is enough, whatever the tests run on."""
 
