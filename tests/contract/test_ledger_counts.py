@@ -108,9 +108,33 @@ def test_forged_rows_keep_nothing_from_being_recorded(
     if "x'" in forgery and not ledger_place.is_sqlite:
         pytest.skip("PostgreSQL keeps no value of another type")
     ledger_place.forge(forgery)
-    ledger.journal.record([acquired(item(2)), verified(item(1), START + DAY)])
+    altered = verified(item(1), START + DAY / 2, told([Reason.LEDGER_ALTERED]))
+    ledger.journal.record([acquired(item(2)), altered])
+    ledger.journal.record([verified(item(1), START + DAY)])
     assert ledger.evidence.get(item(1).id).state.verdict is Verdict.VERIFIED
-    assert problems(ledger)
+    assert bool(problems(ledger)) == ("state SET" in forgery and "size" in forgery), "which audits do not say anew"
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "UPDATE evidence_state SET verdict = 'failed'",
+        "UPDATE evidence_state SET verdict = 'failed', last_audited_at = '2025-01-01T00:00:00.000000Z'",
+        "DELETE FROM evidence_counts",
+    ],
+)
+def test_what_an_audit_mends_of_forged_states_it_counts_anew(
+    ledger: SqlLedger, ledger_place: LedgerPlace, forgery: str
+) -> None:
+    """One of three is forged, or all; once each was audited, nothing is left of it."""
+    for where in ("", f" WHERE evidence_id = '{item(2).id}'"):
+        ledger.journal.record([acquired(item(n)) for n in (1, 2, 3)])
+        ledger_place.forge(forgery + ("" if forgery.startswith("DELETE") else where))
+        for n in (1, 2, 3):
+            altered = told([Reason.LEDGER_ALTERED])
+            ledger.journal.record([verified(item(n), START + DAY, altered), verified(item(1), START + DAY)])
+        assert ledger_place.query(KEPT) == ledger_place.query(COUNTED)
+        assert problems(ledger) == []
 
 
 def test_a_count_that_was_made_unreadable_is_said_so(sqlite_ledger: SqlLedger, sqlite_place: LedgerPlace) -> None:

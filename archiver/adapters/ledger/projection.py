@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy.engine import Connection
 
-from archiver.adapters.ledger.projection_counts import count
+from archiver.adapters.ledger.projection_counts import count, recount
 from archiver.adapters.ledger.projection_log import anchor_row, log_key_row
 from archiver.adapters.ledger.projection_upkeep import Upkeep
 from archiver.adapters.ledger.row_batch import RowBatch
@@ -62,6 +62,7 @@ class Projection:
         self._rows: dict[str, list[Row]] = {table.name: [] for table in _IN_ORDER}
         self._states = RowBatch(evidence_state)
         self._upkeep = Upkeep(connection)
+        self._is_altered = False
 
     def load(self, entries: Sequence[Entry]) -> None:
         """Reads what is said now of what *entries*, all that will be added, say something new of."""
@@ -117,6 +118,7 @@ class Projection:
         )
 
     def _verified(self, entry: EvidenceVerified) -> None:
+        self._is_altered |= Reason.LEDGER_ALTERED in entry.judgement.reasons
         state = self._state(entry.id)
         said = self._judged(entry.id, entry.occasion, entry.at, entry.judgement, entry.key_sha256)
         standing = [code for code in _standing(state) if code in OF_THE_SOURCE]
@@ -176,8 +178,11 @@ class Projection:
         """Writes everything that was taken."""
         for table in _IN_ORDER:
             put(self._connection, table, self._rows[table.name])
-        count(self._connection, self._states.changes())
+        if not self._is_altered:
+            count(self._connection, self._states.changes())
         self._states.write(self._connection)
+        if self._is_altered:
+            recount(self._connection)
         self._upkeep.write()
 
 

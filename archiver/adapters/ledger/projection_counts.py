@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from archiver.adapters.ledger.row_batch import Key, RowBatch
 from archiver.adapters.ledger.rows import Row
-from archiver.adapters.ledger.statements import chunks
-from archiver.adapters.ledger.tables import evidence_counts
+from archiver.adapters.ledger.statements import chunks, put
+from archiver.adapters.ledger.tables import evidence_counts, evidence_state, judged_at
 
 DAY_CHARS: Final = 10
 """Characters of a stored time that are its day."""
@@ -44,6 +45,26 @@ def count(connection: Connection, changes: Iterable[tuple[Row | None, Row | None
         if not row["items"]:
             rows.remove(key)
     rows.write(connection)
+
+
+def recount(connection: Connection) -> None:
+    """Counts every state anew: what was counted of one before it was forged cannot be told from it any more.
+
+    In halves: SQLite gives up where a sum overflows, and forged rows may say any size.
+    """
+    state = evidence_state.c
+    half = sa.literal_column(str(2**32 - 1), type_=state.size.type)
+    sums = sa.func.sum(state.size.op(">>")(sa.literal_column("32"))), sa.func.sum(state.size.op("&")(half))
+    day = sa.func.substr(judged_at(evidence_state), sa.literal_column("1"), sa.literal_column(str(DAY_CHARS)))
+    place = (day.label("judged_on"), state.verdict)
+    found = connection.execute(sa.select(*place, sa.func.count(), *sums).group_by(*place)).all()
+    connection.execute(sa.delete(evidence_counts))
+    rows = [
+        {"judged_on": judged, "verdict": verdict, "items": items, "size": _held((int(high) << 32) + int(low))}
+        for judged, verdict, items, high, low in found
+        if isinstance(judged, str) and isinstance(verdict, str)
+    ]
+    put(connection, evidence_counts, rows)
 
 
 def _key_of(state: Row) -> Key | None:
