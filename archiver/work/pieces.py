@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PIECE_BYTES: Final = 256 * KIB
 """What comes from memory is hashed while it lies in the core's own cache."""
 
+_LEAST_BYTES: Final = 16 * KIB
+"""A file that was small and has grown is not read byte by byte."""
+
 AHEAD_BYTES: Final = 2 * MIB
 """What comes from a medium is asked for in pieces large enough for it to be busy."""
 
@@ -36,7 +39,7 @@ def pieces(stream: BinaryIO, path: str, size: int, *, ahead: bool) -> Generator[
     """
     if ahead and size > AHEAD_BYTES:
         return _ahead(stream, path)
-    return _one_by_one(stream, path, min(size + 1, PIECE_BYTES))
+    return _one_by_one(stream, path, min(max(size + 1, _LEAST_BYTES), PIECE_BYTES))
 
 
 def _one_by_one(stream: BinaryIO, path: str, size: int) -> Generator[memoryview]:

@@ -51,6 +51,13 @@ def test_the_stated_size_decides_about_memory_only(stated, ahead):
         assert b"".join(bytes(chunk) for chunk in chunks) == data
 
 
+def test_a_file_that_was_empty_and_has_grown_is_not_read_byte_by_byte():
+    file = Counted(bytes(LONG))
+    with closing(pieces(file, "p", 0, ahead=False)) as chunks:
+        assert sum(map(len, chunks)) == LONG
+    assert file.reads < 1000
+
+
 @pytest.mark.parametrize("ahead", [False, True])
 def test_a_medium_that_fails_in_the_middle_gives_what_came_and_then_an_error(ahead):
     data = random.Random(2).randbytes(LONG)
