@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -26,10 +26,11 @@ from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import DeliverySeen, Entry, EvidenceAcquired, EvidenceVerified, KeyHarvested
 from archiver.domain.custody_upkeep import SourceSynced
 from archiver.domain.due import next_audit
+from archiver.domain.evidence import Evidence
 from archiver.domain.keys import KeyProvenance
 from archiver.domain.records import Alert
 from archiver.domain.verdict import Judgement, Reason, Verdict
-from benchmarks.ledgers import ACTOR, batches, digest, evidence, judged, key
+from benchmarks.ledgers import ACTOR, batches, delivery, evidence, judged, key, listing_digest
 
 SOURCES: Final = ("prod", "staging", "payments", "eu-central", "archive-2023")
 REVERIFY_AFTER: Final = timedelta(days=30)
@@ -42,6 +43,21 @@ _FILLING: Final = ("PRAGMA synchronous = OFF", "PRAGMA cache_size = -1000000", "
 """What is filled is thrown away if the machine stops meanwhile."""
 
 
+def listings(items: int, now: datetime, folder: Path) -> None:
+    """What S3 lists of all of them, a bucket for each source, into *folder* (see ``s3_server``)."""
+    with ExitStack() as stack:
+        files = [stack.enter_context((folder / f"{name}.listing").open("w", encoding="utf-8")) for name in SOURCES]
+        for number in range(items):
+            for one in delivery(_item(number, items, now)).objects:
+                line = f"{one.key}\t{one.size}\t{one.etag}\t{one.last_modified:%Y-%m-%dT%H:%M:%SZ}\n"
+                files[number % 5].write(line)
+
+
+def _item(number: int, items: int, now: datetime) -> Evidence:
+    account = f"{111122223333 + number % 17:012}"
+    return evidence(number, SOURCES[number % 5], account, _acquired_at(number, items, now))
+
+
 def history(items: int, now: datetime) -> Iterator[Entry]:
     """What led to such an archive of *items* at *now*."""
     began = now - _SINCE
@@ -49,12 +65,12 @@ def history(items: int, now: datetime) -> Iterator[Entry]:
     yield KeyHarvested(at=began, key=key(), sha256=key().sha256, provenance=provenance)
     older: list[str] = []
     for number in range(items):
-        at = _acquired_at(number, items, now)
-        item = evidence(number, SOURCES[number % 5], f"{111122223333 + number % 17:012}", at)
+        item = _item(number, items, now)
+        at = item.acquired_at
         judgement = _judged(number)
         due = next_audit(item.id, at, judgement.verdict, REVERIFY_AFTER)
         yield EvidenceAcquired(
-            at=at, evidence=item, judgement=judgement, listing_digest=digest("listing", number), next_audit_at=due
+            at=at, evidence=item, judgement=judgement, listing_digest=listing_digest(item), next_audit_at=due
         )
         if at < now - _MONTH:
             older.append(item.id)

@@ -13,6 +13,7 @@ from pathlib import Path
 from archiver.adapters.ledger.database import SqlLedger, open_ledger
 from archiver.adapters.ledger.upgrade import upgrade
 from archiver.domain.custody import Actor, Entry, EvidenceAcquired, EvidenceVerified, KeyHarvested
+from archiver.domain.delivery import Delivery, SourceObject
 from archiver.domain.evidence import Evidence, EvidenceFile, FileRole, Origin, evidence_id
 from archiver.domain.keys import KeyProvenance, PublicKey
 from archiver.domain.verdict import Check, CheckResult, FileResult, Judgement, Reason, judgement
@@ -79,6 +80,20 @@ def evidence(
     )
 
 
+def listing_digest(item: Evidence) -> str:
+    """What a sync records of the folder that *item* was fetched from: it is known, and nothing in it has changed."""
+    return delivery(item).listing_digest
+
+
+def delivery(item: Evidence) -> Delivery:
+    """The folder that *item* was fetched from, as S3 lists it."""
+    found = [
+        SourceObject(file.origin.key, file.size, file.origin.etag or "", file.origin.last_modified)
+        for file in item.files
+    ]
+    return Delivery(item.prefix, tuple(sorted(found, key=lambda one: one.key)))
+
+
 def judged(number: int, reasons: Sequence[Reason] = ()) -> Judgement:
     """A judgement of item *number*, of the usual length: verified without *reasons*."""
     found = digest(number, "result_1.csv.gz")
@@ -98,7 +113,7 @@ def entries(items: int) -> Iterator[Entry]:
             at=item.acquired_at,
             evidence=item,
             judgement=judged(number),
-            listing_digest=digest("listing", number),
+            listing_digest=listing_digest(item),
             next_audit_at=item.acquired_at + timedelta(days=30),
         )
     at = START + timedelta(days=1)

@@ -1,7 +1,8 @@
 """``status``, ``list`` and what an audit begins with, over a million items, on SQLite and on PostgreSQL.
 
 Commands are whole processes, beside the same on an empty ledger, in turns: that is start-up, and what is above it is
-what the items cost. PostgreSQL is a server of its own with the settings it comes with.
+what the items cost. PostgreSQL is a server of its own with the settings it comes with. What a sync and an audit hold
+in memory comes last, for they record.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,10 +29,11 @@ from archiver.domain.records import Selection
 from archiver.provision import provision
 from archiver.settings import load_settings
 from archiver.work.crew import WORTH_IT
+from benchmarks import known, runs
 from benchmarks.common import Ratio, Results, main, workplace
-from benchmarks.large import REVERIFY_AFTER, SOURCES, copy_to_postgresql, fill_sqlite
+from benchmarks.large import REVERIFY_AFTER, SOURCES, copy_to_postgresql, fill_sqlite, listings
 from benchmarks.ledgers import ACTOR
-from benchmarks.runs import environment
+from benchmarks.rows import MOST_BYTES
 
 _GOAL: Final = 0.100
 """Seconds above start-up."""
@@ -101,6 +103,8 @@ def run(given: argparse.Namespace) -> Results:
             if is_new:
                 results.timed("filling PostgreSQL", given.items, "items", lambda: _copy(file, url))
             _measure(results, "PostgreSQL", _home(folder / "empty-pg", empty_url), _home(folder / "full-pg", url))
+        if given.kept is None:
+            _memory(results, file, given.items)
     return results
 
 
@@ -130,21 +134,29 @@ def _databases(folder: Path) -> Iterator[tuple[str, str, bool]]:
         server.cleanup()
 
 
-def _home(folder: Path, url: str) -> Home:
+def _home(folder: Path, url: str, sources: Mapping[str, str] | None = None) -> Home:
+    """*sources*: their tables; folders that are not there without."""
     folder.mkdir(parents=True, exist_ok=True)
-    sources = "".join(f'[[sources]]\nname = "{name}"\nurl = "file://{folder}/{name}"\n' for name in SOURCES)
-    configuration = folder / "archiver.toml"
-    configuration.write_text(
-        f'[ledger]\nurl = "{url}"\n[archive]\nurl = "file://{folder}/archive"\n'
-        f'[custody]\nsigning_key = "{folder}/key"\norigin = "bench.example.com/custody"\n{sources}',
-        encoding="utf-8",
-    )
-    return Home(configuration, url)
+    tables = {name: f'url = "file://{folder}/{name}"' for name in SOURCES} if sources is None else sources
+    home = Home(runs.config(folder, tables, url), url)
+    provision(load_settings(home.configuration, {}), ACTOR, datetime.now(UTC), {})
+    return home
+
+
+def _memory(results: Results, file: Path, items: int) -> None:
+    """What a sync and an audit hold with so many in the ledger; it is another one afterwards."""
+    folder = file.parent / "served"
+    folder.mkdir()
+    listings(items, datetime.now(UTC), folder)
+    with runs.s3(folder) as url:
+        config = _home(file.parent / "known", f"sqlite:///{file}", known.sources(url)).configuration
+        for what, peak in known.peaks(config):
+            results.goal(
+                f"{what}: MB at most", peak / 1e6, "{:,.0f}", f"under {MOST_BYTES / 1e6:.0f}", peak < MOST_BYTES
+            )
 
 
 def _measure(results: Results, database: str, empty: Home, full: Home) -> None:
-    for home in (empty, full):
-        provision(load_settings(home.configuration, {}), ACTOR, datetime.now(UTC), {})
     for command in COMMANDS:
         _compare(results, f"{database}: {' '.join(command)}", empty, full, command)
     for name, ask in (
@@ -180,7 +192,7 @@ def _compare(results: Results, name: str, empty: Home, full: Home, command: Sequ
 
 def _process(home: Home, command: Sequence[str]) -> Took:
     arguments = [sys.executable, "-c", _LAUNCHER, "-m", "archiver.cli.main", "--config", str(home.configuration)]
-    said = subprocess.run([*arguments, *command], check=True, capture_output=True, text=True, env=environment())
+    said = subprocess.run([*arguments, *command], check=True, capture_output=True, text=True, env=runs.environment())
     seconds, cpu, memory, status = said.stdout.split()
     if status != "0":
         raise SystemExit(f"archiver {' '.join(command)} ended with {status}: {said.stderr}")

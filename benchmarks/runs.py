@@ -62,9 +62,10 @@ def _children_cpu() -> float:
     return sum(os.times()[2:4])
 
 
-def peak_memory(command: Sequence[str]) -> int:
+def peak_memory(command: Sequence[str], status: int = 0) -> int:
     """Most bytes that *command* and its children held at once, pages that they share counted once (PSS).
 
+    Raises SystemExit where it ends with another *status*.
     Sampled, which costs time: a run of which the memory is measured is not timed.
     """
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment()) as process:
@@ -76,7 +77,7 @@ def peak_memory(command: Sequence[str]) -> int:
             most = max(most, sum(map(_pss, _family(process.pid))))
             time.sleep(_SAMPLE_SECONDS)
         reader.join()
-        if process.returncode:
+        if process.returncode != status:
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {errors[0].decode()[-2000:]}")
     return most
 
@@ -117,14 +118,17 @@ def s3(root: Path, latency_ms: int = 0, megabytes: int = 0) -> Iterator[str]:
             process.terminate()
 
 
-def config(home: Path, sources: Mapping[str, str], more: str = "") -> Path:
-    """A configuration of an archive and a SQLite ledger in *home*. *sources*: name -> lines of its table."""
+def config(home: Path, sources: Mapping[str, str], ledger: str = "") -> Path:
+    """A configuration of an archive in *home*, with a ledger there or at the URL *ledger*.
+
+    *sources*: name -> lines of its table.
+    """
     tables = "".join(f'[[sources]]\nname = "{name}"\n{lines}\n' for name, lines in sources.items())
     path = home / "archiver.toml"
     path.write_text(
-        f'[ledger]\nurl = "sqlite:///{home}/ledger.db"\n'
+        f'[ledger]\nurl = "{ledger or f"sqlite:///{home}/ledger.db"}"\n'
         f'[archive]\nurl = "file://{home}/evidence"\nmin_free = "1MB"\n'
-        f'[custody]\nsigning_key = "{home}/custody-key"\n{more}\n{tables}',
+        f'[custody]\nsigning_key = "{home}/custody-key"\norigin = "bench.example.com/custody"\n{tables}',
         "utf-8",
     )
     return path

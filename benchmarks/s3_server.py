@@ -3,9 +3,10 @@
 Speaks as much of S3 as the AWS CLI, rclone and boto3 need to list and to read (ListObjectsV2, HeadObject, GetObject
 with Range and If-Match), GetCallerIdentity, and CloudTrail's ListPublicKeys. Signatures of requests are not checked.
 ``python -m benchmarks.s3_server FOLDER [MS [MB]]`` prints its URL; folders below FOLDER are buckets, and what
-ListPublicKeys answers is ``FOLDER/keys.json``. Each answer waits MS milliseconds, each connection gives MB megabytes
-a second, 0 for as they come. Amazon S3 User Guide, "Performance design patterns": 100 to 200 ms to the first byte of
-a small object, 85 to 90 MB/s for each request on the way.
+ListPublicKeys answers is ``FOLDER/keys.json``. ``FOLDER/NAME.listing`` is the bucket NAME with objects that can be
+listed and no more, one a line: key, size, ETag and time, with tabs between. Each answer waits MS milliseconds, each
+connection gives MB megabytes a second, 0 for as they come. Amazon S3 User Guide, "Performance design patterns": 100
+to 200 ms to the first byte of a small object, 85 to 90 MB/s for each request on the way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import threading
 import time
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -27,6 +29,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 _PAGE: Final = 1000
+_NOWHERE: Final = Path(os.devnull)
 _PART_BYTES: Final = 8 << 20
 """Objects from this size on have the ETag of an upload in parts, which is no hash of their bytes."""
 
@@ -52,12 +55,11 @@ class Object:
 
 
 class Bucket:
-    """The files below a folder, in key order."""
+    """What a bucket holds, in key order."""
 
-    def __init__(self, folder: Path) -> None:
-        """Reads the whole folder."""
-        files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-        self.objects = {key: _object(path) for key, path in files.items()}
+    def __init__(self, objects: dict[str, Object]) -> None:
+        """*objects*: by key."""
+        self.objects = objects
         self.keys = sorted(self.objects, key=str.encode)
 
     def below(self, prefix: str, after: str, delimiter: str) -> tuple[list[str], list[str], str]:
@@ -77,6 +79,26 @@ class Bucket:
                 keys.append(key)
                 position += 1
         return keys, folders, ""
+
+
+def _listed(line: str) -> tuple[str, Object]:
+    key, size, etag, modified = line.rstrip("\n").split("\t")
+    return key, Object(_NOWHERE, int(size), etag, datetime.fromisoformat(modified))
+
+
+def _below(folder: Path) -> Iterator[tuple[str, Object]]:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield str(path.relative_to(folder)), _object(path)
+
+
+def _buckets(root: Path) -> Iterator[tuple[str, Bucket]]:
+    for entry in root.iterdir():
+        if entry.is_dir():
+            yield entry.name, Bucket(dict(_below(entry)))
+        elif entry.suffix == ".listing":
+            with entry.open(encoding="utf-8") as lines:
+                yield entry.stem, Bucket(dict(map(_listed, lines)))
 
 
 def _object(path: Path) -> Object:
@@ -231,7 +253,7 @@ def _listing(bucket: Bucket, name: str, query: dict[str, str]) -> bytes:
 
 def serve(root: Path, wire: Wire) -> None:
     """Serves *root* on a free port of 127.0.0.1 for ever; says where on stdout."""
-    buckets = {folder.name: Bucket(folder) for folder in root.iterdir() if folder.is_dir()}
+    buckets = dict(_buckets(root))
     listed = root / "keys.json"
     keys = listed.read_bytes() if listed.exists() else json.dumps({"PublicKeyList": []}).encode()
     with socket.create_server(("127.0.0.1", 0), backlog=256) as server:
