@@ -13,7 +13,8 @@ from benchmarks import runs, workload
 from benchmarks.large import SOURCES
 
 _AUDITS = ("20s", "60s")
-_EVIDENCE_FAILED = 1
+_STATUSES = (0, 1)
+"""What failed because its files are missing is evidence that failed."""
 
 
 def sources(url: str) -> dict[str, str]:
@@ -29,11 +30,11 @@ def peaks(config: Path) -> list[tuple[str, int]]:
     found = [
         (
             "sync of one source of five, all known",
-            runs.peak_memory([*sync, "--source", SOURCES[0]], _EVIDENCE_FAILED),
+            runs.peak_memory([*sync, "--source", SOURCES[0]], _STATUSES),
         ),
-        ("sync of all five sources, all known", runs.peak_memory(sync, _EVIDENCE_FAILED)),
+        ("sync of all five sources, all known", runs.peak_memory(sync, _STATUSES)),
     ]
     for time in _AUDITS:
         audit = [*archiver, "audit", "--all", "--max-time", time, "--json"]
-        found.append((f"audit for {time}, every file missing", runs.peak_memory(audit, _EVIDENCE_FAILED)))
+        found.append((f"audit for {time}, every file missing", runs.peak_memory(audit, _STATUSES)))
     return found

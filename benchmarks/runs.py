@@ -62,10 +62,10 @@ def _children_cpu() -> float:
     return sum(os.times()[2:4])
 
 
-def peak_memory(command: Sequence[str], status: int = 0) -> int:
+def peak_memory(command: Sequence[str], statuses: Sequence[int] = (0,)) -> int:
     """Most bytes that *command* and its children held at once, pages that they share counted once (PSS).
 
-    Raises SystemExit where it ends with another *status*.
+    Raises SystemExit where it ends with none of *statuses*.
     Sampled, which costs time: a run of which the memory is measured is not timed.
     """
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment()) as process:
@@ -77,7 +77,7 @@ def peak_memory(command: Sequence[str], status: int = 0) -> int:
             most = max(most, sum(map(_pss, _family(process.pid))))
             time.sleep(_SAMPLE_SECONDS)
         reader.join()
-        if process.returncode != status:
+        if process.returncode not in statuses:
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {errors[0].decode()[-2000:]}")
     return most
 
