@@ -1,6 +1,7 @@
 # make demo    see the whole job, nothing needed but Python and this folder
 # make test    the tests, in a venv of its own: minutes
-# make thorough   those that take long: kills at every step, every column of every table, full disks, memory
+# make thorough   those that take long: kills at every step, every column of every table, full disks, memory, other users,
+#                 the built wheel, Go's judgement of the log, forged evidence packages
 # make quick   the tests that need no server and no process: seconds
 # make lint    ruff and mypy
 # make format  the code as ruff formats it
@@ -43,7 +44,7 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not thorough" $(PYTEST_ARGS)
 
-# Tests that take long: kills at every step, each column of each table changed, full disks, memory. CI runs them first.
+# Tests that take long (see above). CI runs them first.
 thorough: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m thorough $(PYTEST_ARGS)
 

@@ -33,7 +33,7 @@ def problems(ledger: SqlLedger) -> list[Problem]:
     return found
 
 
-@pytest.mark.parametrize("batch", [1, 7, 300])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.thorough), 7, 300])
 def test_counts_are_what_items_add_up_to(ledger: SqlLedger, ledger_place: LedgerPlace, batch: int) -> None:
     fill(ledger, 11, 300, batch=batch)
     kept = ledger_place.query(KEPT)

@@ -149,6 +149,7 @@ def asked_daily(ledger: SqlLedger) -> None:
         assert len(list(islice(listed(due, True), 20))) == 20
 
 
+@pytest.mark.thorough
 def test_of_many_items_none_is_read_that_is_not_asked_for(ledger_place: LedgerPlace) -> None:
     """As the databases plan by themselves: no table that grows with the items is read whole, nor a list sorted."""
     database = connect(place_of(ledger_place.url))

@@ -94,6 +94,7 @@ def test_many_blocks_are_clean(many: LogStand) -> None:
     assert report.checkpoints == 6
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seq", [0, 255, 256, 511, 700, 1023])
 @pytest.mark.parametrize("column", ["body", "hashes", "inner"])
 def test_one_altered_row_is_one_problem(copied: LogStand, seq: int, column: str) -> None:

@@ -14,9 +14,12 @@ import pytest
 
 from tests.support.cli import ROOT, Home, environment, own_mounts
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can be another user, by setpriv"
-)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can be another user, by setpriv"
+    ),
+]
 
 KEEPER = 54321
 """The daemon's user; no entry in the system's list of users is needed for it to own files."""
@@ -63,7 +66,6 @@ def owned_by_others(home):
     return {path.name for path, fact in facts.items() if (fact.st_uid, fact.st_gid) != (KEEPER, KEEPER)}
 
 
-@pytest.mark.thorough
 def test_all_that_root_makes_is_the_keepers(keepers, key):
     listed = keepers.list_keys(key)
     os.chown(listed, KEEPER, KEEPER)
@@ -98,7 +100,6 @@ def checks(home, user=None):
     return {(found["source"], found["id"]) if found["source"] else found["id"]: found for found in answer["checks"]}
 
 
-@pytest.mark.thorough
 def test_doctor_tells_what_the_daemons_user_cannot_open(keepers):
     assert archiver(keepers, "ledger", "upgrade").returncode == 0
     assert checks(keepers, KEEPER)["ledger_files"]["status"] == "ok"

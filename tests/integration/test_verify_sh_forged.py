@@ -34,10 +34,13 @@ from tests.support.packages import (
 
 __all__ = ["good", "packages", "place"]
 
-pytestmark = pytest.mark.skipif(
-    not shells() or not all(map(shutil.which, ("openssl", "sha256sum"))),
-    reason="no shell, openssl or sha256sum here",
-)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(
+        not shells() or not all(map(shutil.which, ("openssl", "sha256sum"))),
+        reason="no shell, openssl or sha256sum here",
+    ),
+]
 
 Damage = Callable[[Path], object]
 

@@ -15,6 +15,8 @@ import pytest
 from archiver.version import __version__
 from tests.support.cli import ROOT, environment, files_below
 
+pytestmark = pytest.mark.thorough
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -67,7 +69,6 @@ def test_what_is_in_it(installed):
     assert {f"archiver/{name}" for name in source} <= set(names)
 
 
-@pytest.mark.thorough
 def test_init_upgrade_sync_and_audit(installed, home, key):
     """Migrations come out of the wheel: the checkout is not on the path, and the folder has none."""
     home.tree.mkdir()

@@ -16,6 +16,8 @@ from archiver.log.tree import consistency_proof
 from tests.interop.conftest import Judge
 from tests.support.made_log import MadeLog, make_log
 
+pytestmark = pytest.mark.thorough
+
 SIZES = (1, 2, 255, 256, 257, 70_000)
 LONG = 3
 """The leaf whose body is too long for an entry."""

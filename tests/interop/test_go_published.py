@@ -12,6 +12,8 @@ from archiver.log.tiles import checkpoint_path
 from tests.interop.conftest import Answer, Judge
 from tests.support.cli import Home, files_below
 
+pytestmark = pytest.mark.thorough
+
 LONG = 300
 """Files of a delivery whose event is longer than an entry may be."""
 

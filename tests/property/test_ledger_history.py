@@ -56,6 +56,7 @@ def stand(history: History) -> Iterator[LogStand]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.thorough
 @settings(max_examples=25)
 @given(history=histories)
 def test_what_nobody_touched_is_clean(history: History) -> None:
