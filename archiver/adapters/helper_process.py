@@ -32,6 +32,9 @@ _BOOT: Final = (
 """The path is handed on, so that a process runs the very same program; what is given may hold a password."""
 
 _LENGTH_BYTES: Final = 8
+_MOST_BYTES: Final = 1 << 28
+"""Of an answer: more is something that was printed, or nonsense."""
+
 _READ_BYTES: Final = 1 << 20
 _LOOK_MS: Final = 100
 """How often somebody who waits for an answer looks whether to stop."""
@@ -101,7 +104,14 @@ class HelperProcess:
 
     def _receive(self) -> Any:
         size = int.from_bytes(self._read(_LENGTH_BYTES), "big")
-        answer = pickle.loads(self._read(size))  # noqa: S301 - of a process of our own
+        if size > _MOST_BYTES:
+            raise HelperLostError(f"process {self._process.pid} says what is no answer")
+        try:
+            answer = pickle.loads(self._read(size))  # noqa: S301 - of a process of our own
+        except (HelperLostError, StoppedError):
+            raise
+        except Exception as error:
+            raise HelperLostError(f"process {self._process.pid} gave what is no answer: {error}") from error
         if isinstance(answer, _Failed):
             raise HelperLostError(f"process {self._process.pid} cannot answer: {answer.why}")
         return answer

@@ -83,25 +83,30 @@ class Fetching:
     identity: str
 
 
+_Other = tuple[str | None, str]
+"""Another delivery: its query ID, and its place at its source."""
+
+
 @dataclass
 class Replays:
     """Hash lists of deliveries that are acquired and not recorded yet: the ledger cannot know them."""
 
-    _held: dict[str, list[tuple[str | None, str]]] = field(default_factory=dict)
+    _held: dict[str, list[_Other]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def swap(self, hash_list: str, query_id: str | None, place: str) -> list[tuple[str | None, str]]:
+    def swap(self, hash_list: str, query_id: str | None, place: str) -> list[_Other]:
         """Those with the same hash list so far; adds this one."""
         with self._lock:
             others = list(self._held.get(hash_list, ()))
             self._held.setdefault(hash_list, []).append((query_id, place))
             return others
 
-    def forget(self, hash_list: str | None) -> None:
-        """This one is in the ledger now."""
-        if hash_list is not None:
-            with self._lock:
-                self._held.pop(hash_list, None)
+    def forget(self, hash_list: str, query_id: str | None, place: str) -> None:
+        """This one is in the ledger now, or will not come into it."""
+        with self._lock:
+            rest = [other for other in self._held.pop(hash_list, ()) if other != (query_id, place)]
+            if rest:
+                self._held[hash_list] = rest
 
 
 @dataclass(frozen=True)
@@ -155,16 +160,19 @@ class Acquirer:
         What goes wrong with one is its answer, StoreError for the archive's errors. Raises LedgerError.
         """
         held = self.evidence.held([one.identity for one in fetched])
+        # Before the ledger is asked: what is recorded meanwhile is in one of both.
+        waiting = {position: self._swap(one) for position, one in enumerate(fetched) if one.identity not in held}
         alike = self.evidence.same_hash_lists([digest for one in fetched if (digest := _hash_list(one))])
         done: dict[int, EvidenceAcquired | AlreadyHeld | Exception] = {}
         judged: dict[int, Judgement] = {}
         for position, one in enumerate(fetched):
             try:
-                if one.identity in held:
+                if position in waiting:
+                    recorded = [(query, place) for _, query, place in alike.get(_hash_list(one) or "", ())]
+                    judged[position] = self._judge(one, [*recorded, *waiting[position]])
+                else:
                     one.stage.discard()
                     done[position] = AlreadyHeld(one.identity)
-                else:
-                    judged[position] = self._judge(one, alike.get(_hash_list(one) or "", ()))
             except Exception as error:
                 done[position] = error
         for position, placed in self._place({position: fetched[position] for position in judged}).items():
@@ -172,6 +180,9 @@ class Acquirer:
                 done[position] = placed
             else:
                 done[position] = self._entry(fetched[position], judged[position], *placed)
+        for position in waiting:
+            if isinstance(done[position], Exception):
+                self._forget(fetched[position])
         return [done[position] for position in range(len(fetched))]
 
     def _check_room(self, delivery: Delivery) -> None:
@@ -208,7 +219,8 @@ class Acquirer:
                 fetched.append(got)
         return fetched, absent
 
-    def _judge(self, fetched: Fetching, alike: Sequence[tuple[str, str | None, str]]) -> Judgement:
+    def _judge(self, fetched: Fetching, alike: Sequence[_Other]) -> Judgement:
+        """*alike*: what else has its hash list."""
         task, examination = fetched.task, fetched.examination
         observed = [
             ObservedFile(f.name, f.read.size, f.read.sha256, f.read.contents)
@@ -222,19 +234,23 @@ class Acquirer:
             location=task.delivery.prefix,
             execution_time=execution_time(examination, observed),
             earliest_modified=min(times, default=None) if task.source.times_are_observed else None,
-            same_hash_list=self._replays(fetched, alike),
+            same_hash_list=[
+                place
+                for query, place in alike
+                if is_replay(query, place, task.delivery.query_id, task.delivery.prefix)
+            ],
             history=task.history,
         )
         return judge(examination, [*observed, *fetched.absent], around)
 
-    def _replays(self, fetched: Fetching, alike: Sequence[tuple[str, str | None, str]]) -> list[str]:
-        digest = _hash_list(fetched)
-        if digest is None:
-            return []
-        query_id, prefix = fetched.task.delivery.query_id, fetched.task.delivery.prefix
-        waiting = self.replays.swap(digest, query_id, prefix)
-        recorded = [(query, place) for _, query, place in alike]
-        return [place for query, place in (*recorded, *waiting) if is_replay(query, place, query_id, prefix)]
+    def _swap(self, fetched: Fetching) -> list[_Other]:
+        digest, delivery = _hash_list(fetched), fetched.task.delivery
+        return self.replays.swap(digest, delivery.query_id, delivery.prefix) if digest else []
+
+    def _forget(self, fetched: Fetching) -> None:
+        digest, delivery = _hash_list(fetched), fetched.task.delivery
+        if digest:
+            self.replays.forget(digest, delivery.query_id, delivery.prefix)
 
     def _place(self, fetched: Mapping[int, Fetching]) -> dict[int, _Placed | StoreError]:
         """The folder that each of *fetched* got and its files there, or why it got none."""

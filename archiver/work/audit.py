@@ -24,7 +24,7 @@ from archiver.ports import Clock, Ledger, Progress, ShouldStop
 from archiver.work.alerts import alert_for, stray_alert
 from archiver.work.crew import WORTH_IT, Crew
 from archiver.work.inspect import Inspection, Inspector, Round
-from archiver.work.inspect_batch import Answer, Judged, Unread, as_believed, batches, judged
+from archiver.work.inspect_batch import Answer, Broken, Judged, Unread, as_believed, batches, judged
 from archiver.work.items import Item, Tally, Tell, Trouble, Troubles, item_of
 from archiver.work.pool import in_order
 from archiver.work.repair import Repairer
@@ -175,6 +175,8 @@ class _Pass:
             if isinstance(outcome, Unread):
                 self._record()
                 self.unreadable(outcome.id, outcome.trouble)
+            elif isinstance(outcome, Broken):
+                self._result.troubles.add(Trouble("", outcome.prefix, f"{outcome.id}: {outcome.trouble}"))
             else:
                 self._finished.append(outcome)
         if len(self._finished) >= _BATCH or time.monotonic() - self._recorded_at >= _RECORD_AFTER:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from archiver.audit_ports import Helper
 from archiver.errors import HelperLostError, StoppedError
 from archiver.ports import Progress
-from archiver.work.inspect_batch import Answer, Batch, Unread
+from archiver.work.inspect_batch import Answer, Batch, Judged
 from archiver.work.throttle import Throttle
 
 WORTH_IT: Final = 4000
@@ -66,10 +67,12 @@ class Crew:
             return self.here(batch)
         try:
             self.throttle.passed(batch.size)
-            answer: Answer = helper.ask(batch)
+            answer = helper.ask(batch)
         except StoppedError:
             return Answer((), "signal")
         except HelperLostError:  # killed, or its medium or ledger failed: what it was at is found out here
+            return self.here(batch)
+        if not _answers(answer, batch):
             return self.here(batch)
         with self._lock:
             self._free.append(helper)
@@ -77,20 +80,26 @@ class Crew:
 
     def _taken(self) -> Helper | None:
         """A helper that is free and ready. One that cannot be asked any more is not taken again."""
+        busy: list[Helper] = []
+        found = None
+        while found is None:
+            with self._lock:
+                if not self._free:
+                    break
+                helper = self._free.pop(0)
+            with suppress(HelperLostError, StoppedError):
+                if helper.is_ready():
+                    found = helper
+                else:
+                    busy.append(helper)
         with self._lock:
-            for helper in list(self._free):
-                try:
-                    if helper.is_ready():
-                        self._free.remove(helper)
-                        return helper
-                except (HelperLostError, StoppedError):
-                    self._free.remove(helper)
-        return None
+            self._free += busy
+        return found
 
     def _whole(self, batch: Batch, answer: Answer) -> Answer:
         """*answer*, with what was left to this process."""
         for outcome in answer.outcomes:
-            if not isinstance(outcome, Unread):
+            if isinstance(outcome, Judged):
                 self.progress.moved(outcome.size)
                 self.progress.item(outcome.prefix)
         if not answer.left:
@@ -99,3 +108,13 @@ class Crew:
         place = {item: number for number, item in enumerate(batch.ids)}
         outcomes = sorted((*answer.outcomes, *rest.outcomes), key=lambda outcome: place[outcome.id])
         return Answer(tuple(outcomes), rest.ended or answer.ended)
+
+
+def _answers(answer: object, batch: Batch) -> bool:
+    """True where it is one to *batch*: of each of its items, unless it came to an end before."""
+    if not isinstance(answer, Answer):
+        return False
+    told = [*(outcome.id for outcome in answer.outcomes), *answer.left]
+    if answer.ended is not None:
+        return len(told) == len(set(told)) and set(told) <= set(batch.ids)
+    return sorted(told) == sorted(batch.ids)

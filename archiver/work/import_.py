@@ -54,7 +54,7 @@ class Import:
         self.tools.progress.begin("import")
         found = _found(root, prefix)
         before = result.discovered
-        intakes: dict[str, Intake] = {}
+        intake = Intake(self.tools, root.name, None, result, tell, by_import=True)
         try:
             for batch in batches(found):
                 if self.should_stop():
@@ -64,13 +64,9 @@ class Import:
                     above = _above(delivery)
                     by_folder.setdefault(above, []).append(_rebased(delivery, above))
                 for above, some in by_folder.items():
-                    if above not in intakes:
-                        source = self.source_at(above)
-                        intakes[above] = Intake(self.tools, source, None, result, tell, by_import=True)
-                    intakes[above].take(pool, some)
+                    intake.take(pool, self.source_at(above), some)
         finally:
-            for intake in intakes.values():
-                intake.drain(pool)
+            intake.drain(pool)
         if result.discovered == before:
             raise SourceError(f"/{prefix} holds no delivery: no result_sign.json and no result_N.csv.gz")
 

@@ -119,16 +119,17 @@ class Inspector:
         judged = _as_before(judge(examination, observed, circumstances), record.state)
         judged = _with_archive(judged, states, altered_keys, descriptions, folder)
         judged = _with_strays(judged, folder.strays)
+        disagreements = [*item.disagreements, *_false_sizes(states)]
         self.progress.item(evidence.prefix)
         return Inspection(
             record=record,
-            judgement=_with_ledger(judged, item.disagreements),
+            judgement=_with_ledger(judged, disagreements),
             key=examination.key,
             altered=tuple(state for state in states if state.altered),
             altered_keys=altered_keys,
             descriptions=descriptions,
             strays=tuple(folder.strays),
-            ledger_agrees=not item.disagreements,
+            ledger_agrees=not disagreements,
             size=sum(state.read.size for state in states if state.read),
         )
 
@@ -238,6 +239,16 @@ def _observed(state: FileState) -> ObservedFile:
     if state.read is None:
         return ObservedFile(name, None, None, trouble=state.error, absent=not state.error)
     return ObservedFile(name, state.read.size, state.read.sha256, state.read.contents)
+
+
+def _false_sizes(states: Sequence[FileState]) -> list[str]:
+    """Sizes in the ledger that cannot be those of the very bytes whose SHA-256 it holds."""
+    return [
+        f"{state.file.path} has {state.read.size} bytes, by its SHA-256 the ones that were acquired; "
+        f"the ledger says {state.file.size}"
+        for state in states
+        if state.read is not None and not state.altered and state.read.size != state.file.size
+    ]
 
 
 def _with_archive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -9,11 +10,14 @@ from typing import Final
 
 from archiver.domain.limits import MIB
 from archiver.domain.records import Outline, WholeItem
+from archiver.domain.text import printable
 from archiver.domain.verdict import Judgement, Verdict
-from archiver.errors import StoppedError
+from archiver.errors import ArchiverError, StoppedError
 from archiver.ports import Ledger
 from archiver.work.acquired import believed
 from archiver.work.inspect import Inspection, Inspector, Round
+
+_log = logging.getLogger(__name__)
 
 SMALL_BYTES: Final = 8 * MIB
 """Bytes of all items of a batch; an item that has more is a batch alone."""
@@ -65,7 +69,16 @@ class Unread:
     trouble: str
 
 
-Outcome = Judged | Unread
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An item at which this program itself failed, and how: it stays due, and the others are inspected."""
+
+    id: str
+    prefix: str
+    trouble: str
+
+
+Outcome = Judged | Unread | Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +146,12 @@ def inspect_batch(ledger: Ledger, inspector: Inspector, batch: Batch) -> Answer:
         except StoppedError:
             ended = "signal"
             break
+        except ArchiverError:
+            raise
+        except Exception as error:
+            _log.exception("inspection of %s failed unexpectedly", item)
+            trouble = f"unexpected {type(error).__name__}: {printable(str(error), 400)}; it is inspected again"
+            outcomes.append(Broken(item, items[item].record.evidence.prefix, trouble))
     return Answer(tuple(outcomes), ended, tuple(left))
 
 
@@ -164,7 +183,7 @@ def shortened(answer: Answer) -> Answer:
 
 
 def _short(outcome: Outcome) -> Outcome:
-    if isinstance(outcome, Unread) or outcome.inspection is None:
+    if not isinstance(outcome, Judged) or outcome.inspection is None:
         return outcome
     found, judgement = outcome.inspection, outcome.judgement
     to_do = found.altered or found.altered_keys or found.descriptions or found.strays or not found.ledger_agrees

@@ -18,6 +18,7 @@ from typing import Any, Final
 from archiver.domain.custody import DeliverySeen, Entry, EvidenceAcquired
 from archiver.domain.custody_facts import QueryDescribed
 from archiver.domain.delivery import Delivery
+from archiver.domain.limits import MIB
 from archiver.domain.records import Alert, KnownDelivery
 from archiver.domain.text import printable
 from archiver.domain.verdict import Finding
@@ -47,6 +48,12 @@ _TOGETHER: Final = 64
 
 _GATHER: Final = 0.05
 """Seconds that one waits at most for others to go with it."""
+
+_SIGN_BYTES: Final = 8 * MIB
+"""Of sign files on the way: what is read from them is held until it is archived, and takes a multiple of them."""
+
+_DRAIN_AFTER: Final = 20_000
+"""Deliveries that are begun before all are waited for, so that their prefixes need not be kept."""
 
 _Begun = tuple[Task, KnownDelivery | None]
 _Archived = EvidenceAcquired | AlreadyHeld | Exception
@@ -112,19 +119,19 @@ class Tools:
 
 
 class Intake:
-    """Takes in deliveries of one *source*. *grace*: how long an incomplete one is waited for; None: not at all."""
+    """Takes in deliveries of source *name*. *grace*: how long an incomplete one is waited for; None: not at all."""
 
     def __init__(
         self,
         tools: Tools,
-        source: Source,
+        name: str,
         grace: timedelta | None,
         result: IntakeResult,
         tell: Tell,
         *,
         by_import: bool = False,
     ) -> None:
-        self._tools, self._source, self._grace, self._result, self._tell = tools, source, grace, result, tell
+        self._tools, self._name, self._grace, self._result, self._tell = tools, name, grace, result, tell
         self._by_import = by_import
         self._ledger = tools.ledger
         self.watch = Watch(tools.ledger.deliveries, tools.ledger.evidence, tools.ledger.journal, tools.clock)
@@ -138,32 +145,44 @@ class Intake:
         self._seen: list[DeliverySeen] = []
         self._recorded_at = time.monotonic()
         self._fatal: ArchiverError | None = None
+        self._begun: set[str] = set()
+        self._sign_bytes = 0
 
-    def take(self, pool: ThreadPoolExecutor, batch: Sequence[Delivery]) -> None:
-        """Starts what is new in *batch*, never more than a few a thread ahead of the workers."""
-        known = self._ledger.deliveries.known(self._source.name, [d.prefix for d in batch])
+    def take(self, pool: ThreadPoolExecutor, source: Source, batch: Sequence[Delivery]) -> None:
+        """Starts what is new in *batch* of *source*, never more than a few a thread ahead of the workers.
+
+        No prefix is there twice in a batch. In two batches it may be: two copies that are imported are two
+        revisions, and of those the second begins when the first is on record.
+        """
+        if len(self._begun) > _DRAIN_AFTER or not self._begun.isdisjoint(d.prefix for d in batch):
+            self.drain(pool)
+        known = self._ledger.deliveries.known(self._name, [d.prefix for d in batch])
         for delivery in batch:
             self._result.discovered += 1
             if delivery.overflow:
                 text = f"{delivery.overflow} more objects lie in the folder than are looked at"
-                self._result.troubles.add(Trouble(self._source.name, delivery.prefix, text))
-            task = self._task(delivery, known.get(delivery.prefix))
+                self._result.troubles.add(Trouble(self._name, delivery.prefix, text))
+            task = self._task(source, delivery, known.get(delivery.prefix))
             if task is None:
                 self._result.unchanged += 1
                 continue
-            while self._is_busy():
+            while self._is_busy(task):
                 self._collect(pool)
             if self._fatal is not None:
                 raise self._fatal
+            self._begun.add(delivery.prefix)
+            self._sign_bytes += _sign_bytes(task)
             future = pool.submit(self._tools.acquirer.fetch, task)
             self._fetching[future] = (task, known.get(delivery.prefix))
 
-    def _is_busy(self) -> bool:
-        """True while no more is to be begun: what is on the way is held in memory."""
+    def _is_busy(self, task: Task) -> bool:
+        """True while *task* is not to be begun: what is on the way is held in memory."""
         many = 2 * self._tools.threads
-        return len(self._fetching) >= many or len(self._fetched) >= _TOGETHER or len(self._describing) >= many
+        too_large = self._sign_bytes and self._sign_bytes + _sign_bytes(task) > _SIGN_BYTES
+        too_many = len(self._fetching) >= many or len(self._fetched) >= _TOGETHER or len(self._describing) >= many
+        return bool(too_large) or too_many
 
-    def _task(self, delivery: Delivery, known: KnownDelivery | None) -> Task | None:
+    def _task(self, source: Source, delivery: Delivery, known: KnownDelivery | None) -> Task | None:
         """What is to be acquired; None where the archive holds it already, or nothing new can be fetched.
 
         A delivery that was whole and has changed is taken at once as it is: with a grace time, whoever changes
@@ -172,8 +191,8 @@ class Intake:
         digest, now = delivery.listing_digest, self._tools.clock()
         if known is None or known.evidence_id is None:
             first = known.first_seen_at if known else now
-            until = self._grace_until(delivery, first)
-            return Task(self._source, delivery, first, until, by_import=self._by_import)
+            until = self._grace_until(source, delivery, first)
+            return Task(source, delivery, first, until, by_import=self._by_import)
         if known.listing_digest == digest:
             if known.gone:
                 self.watch.returned(known)
@@ -183,26 +202,26 @@ class Intake:
         if not change.content:
             if known.gone:
                 self.watch.returned(known)
-            self._unfetched(replace(known, gone=False, listing_digest=digest), change)
+            self._unfetched(source, replace(known, gone=False, listing_digest=digest), change)
             return None
         noticed = (Finding.SOURCE_CHANGED, f"after revision {known.revision} was acquired: {change}")
-        return Task(self._source, delivery, now, None, known.revision + 1, [noticed], self._by_import)
+        return Task(source, delivery, now, None, known.revision + 1, [noticed], self._by_import)
 
-    def _unfetched(self, known: KnownDelivery, change: Difference) -> None:
+    def _unfetched(self, source: Source, known: KnownDelivery, change: Difference) -> None:
         """The folder changed, and nothing that a signature can cover did."""
         if change.removed or change.added:
             finding = Finding.SOURCE_DELETED if change.removed else Finding.SOURCE_CHANGED
-            self.watch.observed(self._source, known, finding, str(change))
+            self.watch.observed(source, known, finding, str(change))
         else:
-            self._ledger.deliveries.note(self._source.name, [known])
+            self._ledger.deliveries.note(self._name, [known])
 
-    def _grace_until(self, delivery: Delivery, first_seen: datetime) -> datetime | None:
+    def _grace_until(self, source: Source, delivery: Delivery, first_seen: datetime) -> datetime | None:
         """Grace counts from our first sight, or from the last arrival where the store says that was earlier."""
         if self._grace is None:
             return None
         start = min(first_seen, self._tools.clock())  # the clock may have stood ahead
         newest = delivery.newest
-        return (min(start, newest) if newest and self._source.times_are_observed else start) + self._grace
+        return (min(start, newest) if newest and source.times_are_observed else start) + self._grace
 
     def drain(self, pool: ThreadPoolExecutor) -> None:
         """Waits for all that was started and records it. Raises StoreError, LedgerError."""
@@ -212,6 +231,7 @@ class Intake:
             self._archivist.shutdown()
             self._archivist = None
         self._record()
+        self._begun.clear()
         if self._fatal is not None:
             raise self._fatal
 
@@ -222,29 +242,34 @@ class Intake:
             running.append(self._archiving[0])
         done, _ = wait(running, timeout=_GATHER if self._fetched else _RECORD_AFTER, return_when=FIRST_COMPLETED)
         for future in done & self._fetching.keys():
-            self._is_fetched(future, *self._fetching.pop(future))
+            task, known = self._fetching.pop(future)
+            if not self._is_fetched(future, task, known):
+                self._sign_bytes -= _sign_bytes(task)
         for future in done & self._describing.keys():
             self._finished.append((future.result(), self._describing.pop(future)))
         if self._archiving is not None and self._archiving[0] in done:
             self._is_archived(pool, *self._archiving)
+            self._sign_bytes -= sum(_sign_bytes(task) for task, _ in self._archiving[1])
             self._archiving = None
         self._archive()
         is_old = time.monotonic() - self._recorded_at > _RECORD_AFTER
         if is_old or len(self._finished) + len(self._seen) >= _RECORD_MOST:
             self._record()
 
-    def _is_fetched(self, future: Future[Fetching | Waiting], task: Task, known: KnownDelivery | None) -> None:
+    def _is_fetched(self, future: Future[Fetching | Waiting], task: Task, known: KnownDelivery | None) -> bool:
+        """True where it goes on to be archived."""
         try:
             fetched = future.result()
         except Exception as error:
             self._trouble(task, error)
-            return
+            return False
         if isinstance(fetched, Waiting):
             self._waiting(task, known, fetched)
-            return
+            return False
         if not self._fetched:
             self._fetched_at = time.monotonic()
         self._fetched.append((fetched, known))
+        return True
 
     def _archive(self) -> None:
         """Begins with the next group, once it is large enough or nothing else comes.
@@ -289,7 +314,7 @@ class Intake:
         """Tells what kept *task* from its end; a full archive or a lost ledger is kept, to end the pass."""
         match error:
             case SourceError() | MediumError() | StoreConflictError():
-                trouble = Trouble(self._source.name, task.delivery.prefix, str(error), error.remedy)
+                trouble = Trouble(self._name, task.delivery.prefix, str(error), error.remedy)
             case StoppedError():
                 return
             case ArchiverError():  # what the others have done is recorded first
@@ -298,7 +323,7 @@ class Intake:
             case _:
                 _log.error("acquisition of %r failed unexpectedly", task.delivery.prefix, exc_info=error)
                 text = f"unexpected {type(error).__name__}: {printable(str(error))}; the delivery is tried again"
-                trouble = Trouble(self._source.name, task.delivery.prefix, text)
+                trouble = Trouble(self._name, task.delivery.prefix, text)
         self._result.troubles.add(trouble)
 
     def _waiting(self, task: Task, known: KnownDelivery | None, outcome: Waiting) -> None:
@@ -307,7 +332,7 @@ class Intake:
         if known is None:
             seen = DeliverySeen(
                 at=task.first_seen_at,
-                source=self._source.name,
+                source=self._name,
                 prefix=delivery.prefix,
                 objects=len(delivery.objects),
                 size=delivery.size,
@@ -329,9 +354,14 @@ class Intake:
         )
         if known and known.evidence_id and known.evidence_id != outcome.evidence_id:
             detail = f"the source holds again what was acquired as revision {evidence.revision}"
-            self.watch.observed(self._source, latest, Finding.SOURCE_CHANGED, detail)
+            self.watch.observed(task.source, latest, Finding.SOURCE_CHANGED, detail)
         else:
-            self._ledger.deliveries.note(self._source.name, [latest])
+            self._ledger.deliveries.note(self._name, [latest])
+
+    def _forget(self, entry: EvidenceAcquired) -> None:
+        evidence = entry.evidence
+        if evidence.hash_list_sha256 is not None:
+            self._tools.acquirer.replays.forget(evidence.hash_list_sha256, evidence.query_id, evidence.prefix)
 
     def _record(self) -> None:
         """Everything in *finished*, in one transaction: it is on disk, now it is evidence."""
@@ -351,7 +381,7 @@ class Intake:
         self._ledger.journal.record(entries, alerts)
         for acquired, known in finished:
             entry = acquired.entry
-            self._tools.acquirer.replays.forget(entry.evidence.hash_list_sha256)
+            self._forget(entry)
             self._result.archived += 1
             self._result.tally.count(entry.judgement.verdict, entry.evidence.size)
             if known is not None and known.evidence_id is not None:
@@ -360,3 +390,8 @@ class Intake:
                 self.watch.replayed(entry.evidence)
             self._tools.progress.item(entry.evidence.prefix)
             self._tell(item_of(entry.evidence, entry.judgement))
+
+
+def _sign_bytes(task: Task) -> int:
+    sign = task.delivery.sign_object
+    return sign.size if sign is not None else 0

@@ -115,7 +115,7 @@ class _Pass:
         self._sync, self._plan, self._result, self._status = sync, plan, result, status
         self._source = plan.source
         self._deliveries = sync.tools.ledger.deliveries
-        self._intake = Intake(sync.tools, plan.source, plan.grace, result, tell)
+        self._intake = Intake(sync.tools, plan.source.name, plan.grace, result, tell)
         self._listed = 0
 
     def run(self, since: date | None, full: bool) -> None:
@@ -147,7 +147,7 @@ class _Pass:
         roll = Roll(self._deliveries.archived_below(self._source.name, prefix))
         before = self._listed
         for batch in batches(deliveries(self._counted(self._source.objects(prefix)))):
-            self._intake.take(pool, batch)
+            self._intake.take(pool, self._source, batch)
             for delivery in batch:
                 roll.present(delivery.prefix)
         if self._listed == before and prefix == "" and not self._source.times_are_observed:
@@ -178,7 +178,7 @@ class _Pass:
             if not there:
                 self._result.gone += self._intake.watch.missing(self._source, [pending])
             elif first is not None and not _within(there[0], first):
-                self._intake.take(pool, there)
+                self._intake.take(pool, self._source, there)
 
 
 def _within(delivery: Delivery, first: date) -> bool:

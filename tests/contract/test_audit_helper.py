@@ -106,6 +106,25 @@ def test_one_that_cannot_be_started_is_lost(tmp_path: Path, monkeypatch: pytest.
         helper("sqlite:////nowhere", tmp_path, ACTOR, False, stopping)
 
 
+@pytest.mark.parametrize(
+    "says",
+    [
+        "print('a line that a library prints when it is imported')",
+        "sys.stdout.buffer.write((4).to_bytes(8, 'big') + b'none')",
+        "sys.stdout.buffer.write((1 << 62).to_bytes(8, 'big'))",
+    ],
+)
+def test_one_that_says_what_is_no_answer_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopping: Event, says: str
+) -> None:
+    boot = f"import sys\n{says}\nsys.stdout.flush()\nsys.stdin.read()"
+    monkeypatch.setattr("archiver.adapters.helper_process._BOOT", boot)
+    process = helper("sqlite:////nowhere", tmp_path, ACTOR, False, stopping)
+    with pytest.raises(HelperLostError, match="no answer"):
+        process.ask(BATCH)
+    process.close()
+
+
 def test_one_that_finds_no_ledger_is_lost(tmp_path: Path, stopping: Event, capfd: pytest.CaptureFixture[str]) -> None:
     process = helper(f"sqlite:///{tmp_path}/none.db", tmp_path, ACTOR, False, stopping)
     with pytest.raises(HelperLostError):

@@ -54,6 +54,17 @@ def stock(ledger: SqlLedger) -> None:
 # ------------------------------------------------------------------------------------------ upgrade
 
 
+def test_whoever_runs_while_a_newer_version_upgrades_records_nothing_any_more(
+    ledger: SqlLedger, ledger_place: LedgerPlace
+) -> None:
+    """It would not keep what the newer schema has besides, and leave it false for ever."""
+    ledger.journal.record([acquired(item(1))])
+    ledger_place.forge("UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(LedgerError, match="schema 0999 while this process ran"):
+        ledger.journal.record([acquired(item(2))])
+    assert ledger_place.query("SELECT count(*) FROM evidence") == [(1,)]
+
+
 def test_an_upgrade_makes_a_ledger_once(empty_place: LedgerPlace) -> None:
     assert upgrade(empty_place.url, ACTOR, START) == UpgradeResult(None, SCHEMA_REVISION)
     assert upgrade(empty_place.url, ACTOR, START + DAY) == UpgradeResult(SCHEMA_REVISION, SCHEMA_REVISION)

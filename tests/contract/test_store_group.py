@@ -78,6 +78,16 @@ def test_what_is_there_already_is_found_and_what_is_in_the_way_is_told(store: St
     assert list(store.publish([again])) == [True]
 
 
+def test_what_is_staged_anew_is_what_is_archived(store: Store) -> None:
+    stage = store.stage("0a")
+    large = bytes(HELD_BYTES + 1)
+    for data in (b"old", large):
+        with stage.file("data:a", None) as staged:
+            staged.append(data)
+    assert store.publish([Publication(stage, {"data:a": f"{DAY}/q/a"}, f"{DAY}/q")]) == [True]
+    assert read(store, f"{DAY}/q/a") == large
+
+
 def test_two_that_want_one_folder_do_not_become_one(store: Store) -> None:
     first, same = publication(store, 1, at="prod/x"), publication(store, 1, at="prod/x")
     other = publication(store, 3, {"result_sign.json": b"other"}, at="prod/x")
@@ -203,6 +213,45 @@ def test_a_disk_that_fails_loses_nothing_and_says_so(root: Path, call: str, kind
     again = FolderStore(root)
     assert again.publish(all_of(again)) == [True] * COUNT
     assert archived(root) == whole()
+
+
+def test_a_folder_that_may_not_be_on_the_disk_is_not_called_archived(root: Path) -> None:
+    """A disk tells an error once: that the folder above is brought to the disk the next time proves nothing."""
+
+    def once(name: str, _number: int) -> None:
+        if name == "fsync_folder" and disk.calls.count("rename") == 2:
+            disk.hook = nothing
+            raise OSError(errno.EIO, "Input/output error")
+
+    disk = SyncedWhole()
+    nothing, disk.hook = disk.hook, once
+    store = FolderStore(root, disk)
+    outcomes = store.publish([publication(store, 0), publication(store, 2)])
+    assert all(isinstance(outcome, StoreError) for outcome in outcomes), outcomes
+    assert "the disk gave an error" in str(outcomes[0])
+    assert disk.hook is nothing
+    assert store.publish([publication(store, 0), publication(store, 2)]) == [True, True]
+    assert archived(root) == {f"{folder(n)}/{name}": data for n in (0, 2) for name, data in contents(n).items()}
+
+
+def test_what_another_is_putting_there_is_neither_taken_over_nor_taken_away(root: Path) -> None:
+    """Two with one token at once, which locks keep apart: each of their bytes stays what it is."""
+    second_came: list[object] = []
+
+    class Overtaken(SyncedWhole):
+        def sync_file_system(self, fd: int) -> None:
+            super().sync_file_system(fd)
+            if not second_came:
+                other = FolderStore(root, SyncedWhole())
+                second_came.extend(other.publish([publication(other, 0, {"a": b"theirs"}), publication(other, 2)]))
+
+    store = FolderStore(root, Overtaken())
+    outcomes = store.publish([publication(store, 0), publication(store, 1)])
+    assert outcomes == [False, True], "its place is taken, by other bytes"
+    assert second_came == [True, True]
+    ours = {path: data for path, data in whole(3).items() if not path.startswith(folder(0))}
+    assert archived(root) == {**ours, f"{folder(0)}/a": b"theirs"}
+    assert staging(root) == ["00"], "what found its place taken waits for another"
 
 
 def test_a_full_disk_takes_those_that_fit(small_disk: Path) -> None:

@@ -317,6 +317,24 @@ def test_a_row_changed_to_fit_altered_bytes_hides_nothing(home, held):
     assert {"ledger_altered", "archive_altered", "hash_mismatch"} <= set(item["reasons"])
 
 
+@pytest.mark.parametrize("size", [-5, 0, 7, 1 << 40])
+def test_a_size_forged_everywhere_is_found_and_ends_no_audit(home, held, size):
+    """Whoever alters rows and event alike makes them agree; the bytes, proved by their SHA-256, do not."""
+    true = (held / RESULT).stat().st_size
+    total = sum(path.stat().st_size for path in held.iterdir())
+    home.ledger.forge(
+        f"UPDATE custody_events SET body = replace(body, '\"size\":{true}', '\"size\":{size}')",
+        f"UPDATE files SET size = {size} WHERE name = '{RESULT}'",
+        f"UPDATE evidence_state SET size = {total - true + size}",
+    )
+    answer = audit(home, "--all", status=1)
+    item = next(item for item in answer["items"] if item["query_id"])
+    assert item["reasons"] == ["ledger_altered"]
+    detail = next(check["detail"] for check in item["checks"] if check["id"] == "ledger")
+    assert f"has {true} bytes" in detail
+    assert f"the ledger says {size}" in detail
+
+
 @pytest.mark.parametrize(
     ("forgery", "table"),
     [

@@ -18,6 +18,7 @@ from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.work import audit as audit_module
 from archiver.work.audit import Budget
 from archiver.work.crew import Crew
+from archiver.work.inspect import Inspector
 from tests.support.cli import archived_home
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +125,24 @@ def test_an_altered_ledger_is_found_by_a_helper(home, held, asked, forgery, reas
     assert asked
 
 
+def test_a_fault_of_this_program_at_one_item_is_told_and_the_others_are_judged(home, held, monkeypatch):
+    ((broken,),) = home.ledger.query("SELECT id FROM evidence ORDER BY acquired_at LIMIT 1")
+    inspect = Inspector.inspect
+
+    def inspecting(self, item, around):
+        if item.record.evidence.id == broken:
+            raise ZeroDivisionError("a fault")
+        return inspect(self, item, around)
+
+    monkeypatch.setattr(Inspector, "inspect", inspecting)
+    answer = audit(home, status=3)
+    assert (answer["audited"], answer["verified"]) == (ITEMS - 1, ITEMS - 1)
+    (error,) = answer["errors"]
+    assert broken in error["error"]
+    assert "ZeroDivisionError" in error["error"]
+    assert events_of(home, "evidence_verified") == ITEMS - 1
+
+
 def test_what_a_killed_helper_was_at_is_judged_all_the_same(home, held, asked, monkeypatch):
     ask = HelperProcess.ask
 
@@ -169,6 +188,7 @@ from archiver.cli.main import EXIT_INTERRUPTED
 from archiver.cli.main import main
 from archiver.work import audit
 from archiver.work.crew import Crew
+from archiver.work.inspect import Inspector
 audit.WORTH_IT = 10
 gather, ask = Crew.gather, HelperProcess.ask
 count = 0

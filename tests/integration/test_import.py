@@ -141,6 +141,23 @@ def test_two_copies_of_one_delivery_are_one(archive, key):
     assert (answer["discovered"], answer["archived"], answer["unchanged"]) == (2, 1, 1)
 
 
+def test_another_copy_of_each_of_many_is_a_revision_of_its_own(archive, key):
+    """A tampered copy beside the good one, as two backups have them: neither may take the other's place."""
+    archive.run("keys", "import", archive.list_keys(key), status=0)
+    for _ in range(60):
+        archive.deliver(key, archive.root / "both/a")
+    shutil.copytree(archive.root / "both/a", archive.root / "both/b")
+    for result in (archive.root / "both/b").rglob("result_1.csv.gz"):
+        result.write_bytes(b"tampered with")
+    answer = take(archive, archive.root / "both", status=1)
+    assert (answer["archived"], answer["verified"], answer["failed"]) == (120, 60, 60)
+    told = {(tuple(item["reasons"]), "source_changed" in item["findings"]) for item in answer["items"]}
+    assert (("hash_mismatch",), True) in told
+    audit = archive.run("audit", "--all", "--json", status=1).json
+    assert (audit["audited"], audit["verified"], audit["failed"]) == (120, 60, 60)
+    assert {tuple(item["reasons"]) for item in audit["items"]} == {("hash_mismatch",)}
+
+
 def test_changed_since_is_a_new_revision(archive, key):
     archive.run("keys", "import", archive.list_keys(key), status=0)
     folder = archive.deliver(key, archive.root / "a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -24,6 +25,11 @@ def outcome(item: str) -> Judged:
 
 def here(batch: Batch) -> Answer:
     return Answer(tuple(outcome(item) for item in batch.ids))
+
+
+def there(batch: Batch) -> Answer:
+    """What a helper says of it: of larger items."""
+    return Answer(tuple(replace(outcome(item), size=11) for item in batch.ids))
 
 
 class Helper:
@@ -67,8 +73,8 @@ BATCH = Batch(("a", "b", "c"), 30)
 
 
 def test_a_helper_answers():
-    helper = Helper(Answer((outcome("b"),)))
-    assert crew_of(helper).inspect(BATCH).outcomes == (outcome("b"),)
+    helper = Helper(there(BATCH))
+    assert crew_of(helper).inspect(BATCH) == there(BATCH)
     assert helper.asked == [BATCH]
 
 
@@ -80,11 +86,37 @@ def test_what_is_large_or_first_is_inspected_here(batch):
 
 
 def test_nobody_waits_for_a_helper_that_is_not_ready():
-    helper = Helper(Answer((outcome("b"),)), ready=False)
+    helper = Helper(there(BATCH), ready=False)
     crew = crew_of(helper)
     assert crew.inspect(BATCH) == here(BATCH)
     helper.ready = True
-    assert crew.inspect(BATCH).outcomes == (outcome("b"),)
+    assert crew.inspect(BATCH) == there(BATCH)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "something else",
+        None,
+        Answer(()),
+        Answer((outcome("a"), outcome("b"))),
+        Answer((outcome("a"), outcome("b"), outcome("b"))),
+        Answer((outcome("a"), outcome("b"), outcome("c"), outcome("d"))),
+        Answer((outcome("a"), outcome("b")), None, ("d",)),
+        Answer((outcome("d"),), "max_time"),
+    ],
+)
+def test_what_is_no_answer_to_what_was_asked_is_inspected_here(answer):
+    helper = Helper(answer, there(BATCH))
+    crew = crew_of(helper)
+    assert crew.inspect(BATCH) == here(BATCH)
+    assert crew.inspect(BATCH) == here(BATCH)
+    assert len(helper.asked) == 1, "it is not asked again"
+
+
+def test_an_answer_that_came_to_an_end_tells_of_those_before():
+    crew = crew_of(Helper(Answer((outcome("a"),), "max_time")))
+    assert crew.inspect(BATCH) == Answer((outcome("a"),), "max_time")
 
 
 def test_what_a_helper_takes_with_it_when_it_dies_is_inspected_here():

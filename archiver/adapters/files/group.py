@@ -4,18 +4,20 @@ Nothing is renamed before its bytes, its modes and its folder's entries are on t
 there before the entry of the folder itself is: the order of one delivery alone (``stage``), with the waiting shared.
 
 ```
-.staging/<token>.new/      the delivery's folder as it will be; what a killed run left of it is made anew
+.staging/<token>.new/      the delivery's folder as it will be, locked for as long as somebody is at it; what a
+                           killed run left of it is made anew
 ```
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 from archiver.adapters.files.durable import FOLDER_MODE, READ_ONLY, Disk, Tree, exists, split
@@ -39,6 +41,16 @@ class SmallDelivery:
     token: str
     folder: str
     files: Mapping[str, bytes]
+
+
+@dataclass
+class Placed:
+    """Folders of a group. ``there``: in the archive, with their entries, on the disk. ``doubtful``: renamed into
+    place, and the disk failed to say that their entries are on it, which it says once.
+    """
+
+    there: set[str] = field(default_factory=set)
+    doubtful: dict[str, OSError] = field(default_factory=dict)
 
 
 class Waiting:
@@ -67,55 +79,91 @@ class Waiting:
             self._apart_until = time.monotonic() + _APART_SECONDS
 
 
-def place_together(tree: Tree, waiting: Waiting, group: Sequence[SmallDelivery]) -> set[str]:
-    """Puts *group* into the archive; answers the folders that are there now, with their entries, on the disk.
+def place_together(tree: Tree, waiting: Waiting, group: Sequence[SmallDelivery]) -> Placed:
+    """Puts *group* into the archive.
 
-    Left out is what finds something in its place, or a folder missing that cannot be made. Raises OSError where
-    the disk fails; what it had written is removed, and what it had renamed is there for the next one to find.
+    Left out is what finds something in its place, or a folder missing that cannot be made, or what somebody else is
+    putting there. Raises OSError where the disk fails before anything was renamed; what it had written is removed.
     """
-    placed: set[str] = set()
-    with tree.made(STAGING_FOLDER, STAGE_MODE) as staging:
+    placed = Placed()
+    with tree.made(STAGING_FOLDER, STAGE_MODE) as staging, ExitStack() as locks:
+        written: dict[str, tuple[SmallDelivery, int]] = {}
         try:
             shared = waiting.is_shared(len(group), staging)
             for one in group:
-                _write(tree, staging, one, lasting=not shared)
+                folder = _new_folder(tree, staging, one, locks)
+                if folder is not None:
+                    written[one.folder] = one, folder
+                    _write(tree, folder, one, lasting=not shared)
             if shared:
                 waiting.wait(staging)
-            for above, members in _by_parent(group).items():
-                placed |= _place(tree, staging, above, members)
+            for above, members in _by_parent(written.values()).items():
+                _place(tree, staging, above, members, placed)
         finally:
-            for one in group:
-                if one.folder not in placed:
+            gone = placed.there | placed.doubtful.keys()
+            for one, _ in written.values():
+                if one.folder not in gone:
                     with suppress(OSError):  # the first error is the one to tell
                         tree.disk.remove_tree(one.token + _NEW, staging)
-        for one in group:
-            if one.folder in placed and exists(one.token, staging):  # staged by a killed run, and not needed any more
+        for one, _ in written.values():
+            if one.folder in placed.there and exists(
+                one.token, staging
+            ):  # staged by a killed run, not needed any more
                 with suppress(OSError):
                     tree.disk.remove_tree(one.token, staging)
     return placed
 
 
-def _write(tree: Tree, staging: int, one: SmallDelivery, *, lasting: bool) -> None:
-    """The delivery's folder as it will be. *lasting*: on the disk when this returns."""
+def _new_folder(tree: Tree, staging: int, one: SmallDelivery, locks: ExitStack) -> int | None:
+    """An empty folder for *one*, open and locked until *locks* end; None where somebody else is at it.
+
+    What is there and not locked is a killed run's. The lock is the kernel's: it ends with its holder.
+    """
     disk, name = tree.disk, one.token + _NEW
     try:
         disk.mkdir(name, staging, FOLDER_MODE)
-    except FileExistsError:  # a killed run's
-        disk.remove_tree(name, staging)
+    except FileExistsError:
+        with _opened(name, staging) as left:
+            if not _locked(left):
+                return None
+            disk.remove_tree(name, staging)
         disk.mkdir(name, staging, FOLDER_MODE)
-    with _opened(name, staging) as folder:
-        hand_over(folder, tree.root)
-        for file, data in one.files.items():
-            fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, READ_ONLY, dir_fd=folder)
-            try:
-                hand_over(fd, tree.root)
-                disk.write_all(fd, data)
-                if lasting:
-                    disk.fsync(fd)
-            finally:
-                os.close(fd)
-        if lasting:
-            disk.fsync_folder(folder)
+    folder = locks.enter_context(_opened(name, staging))
+    return folder if _locked(folder) and _is_called(folder, name, staging) else None
+
+
+def _locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_called(folder: int, name: str, above: int) -> bool:
+    """True where *name* is the folder that is open, and not another one of that name."""
+    try:
+        found = os.stat(name, dir_fd=above, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(folder))
+
+
+def _write(tree: Tree, folder: int, one: SmallDelivery, *, lasting: bool) -> None:
+    """The delivery's folder as it will be. *lasting*: on the disk when this returns."""
+    disk = tree.disk
+    hand_over(folder, tree.root)
+    for file, data in one.files.items():
+        fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, READ_ONLY, dir_fd=folder)
+        try:
+            hand_over(fd, tree.root)
+            disk.write_all(fd, data)
+            if lasting:
+                disk.fsync(fd)
+        finally:
+            os.close(fd)
+    if lasting:
+        disk.fsync_folder(folder)
 
 
 @contextmanager
@@ -127,29 +175,37 @@ def _opened(name: str, above: int) -> Iterator[int]:
         os.close(fd)
 
 
-def _by_parent(group: Sequence[SmallDelivery]) -> dict[str, list[SmallDelivery]]:
-    found: dict[str, list[SmallDelivery]] = {}
-    for one in group:
-        found.setdefault(split(one.folder)[0], []).append(one)
+def _by_parent(written: Iterable[tuple[SmallDelivery, int]]) -> dict[str, list[tuple[SmallDelivery, int]]]:
+    found: dict[str, list[tuple[SmallDelivery, int]]] = {}
+    for one, folder in written:
+        found.setdefault(split(one.folder)[0], []).append((one, folder))
     return found
 
 
-def _place(tree: Tree, staging: int, above: str, members: Sequence[SmallDelivery]) -> set[str]:
-    placed = set()
-    # Folders are made and named by one thread at a time, see ``stage``.
-    with tree.placing, tree.made(above) as outer:
-        for one in members:
-            name = split(one.folder)[1]
-            if exists(name, outer):
-                continue
-            try:
-                tree.disk.rename(one.token + _NEW, staging, name, outer)
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-            else:
-                placed.add(one.folder)
-    if placed:
-        with tree.folder(above) as outer:
-            tree.disk.fsync_folder(outer)
-    return placed
+def _place(
+    tree: Tree, staging: int, above: str, members: Sequence[tuple[SmallDelivery, int]], placed: Placed
+) -> None:
+    renamed: set[str] = set()
+    try:
+        # Folders are made and named by one thread at a time, see ``stage``.
+        with tree.placing, tree.made(above) as outer:
+            for one, folder in members:
+                name = split(one.folder)[1]
+                if exists(name, outer) or not _is_called(folder, one.token + _NEW, staging):
+                    continue
+                try:
+                    tree.disk.rename(one.token + _NEW, staging, name, outer)
+                except OSError as error:
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                        raise
+                else:
+                    renamed.add(one.folder)
+        if renamed:
+            with tree.folder(above) as outer:
+                tree.disk.fsync_folder(outer)
+    except OSError as error:
+        placed.doubtful |= dict.fromkeys(renamed, error)
+        if not renamed:
+            raise
+    else:
+        placed.there |= renamed

@@ -71,8 +71,8 @@ class FolderStage:
 
     @contextmanager
     def file(self, name: str, pin: str | None) -> Iterator[FolderStagedFile | HeldFile]:
+        self._held.pop(name, None)
         if pin is not None:
-            self._held.pop(name, None)
             staged = self._opened(name, pin)
             try:
                 yield staged

@@ -6,20 +6,21 @@ import errno
 import fcntl
 import io
 import itertools
+import logging
 import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, Self, cast
 
 from archiver.adapters.files.durable import FOLDER_MODE, NO_LINKS, Disk, Tree, exists, split
-from archiver.adapters.files.group import SmallDelivery, Waiting, place_together
+from archiver.adapters.files.group import Placed, SmallDelivery, Waiting, place_together
 from archiver.adapters.files.single_file import REMEDY, check_writable, is_empty, put_once
 from archiver.adapters.files.stage import FolderStage
 from archiver.adapters.files.staged_file import STAGE_MODE
-from archiver.adapters.files.trouble import medium_error, reading, writing
+from archiver.adapters.files.trouble import medium_error, reading, store_error, writing
 from archiver.adapters.files.walk import open_regular
 from archiver.adapters.owner import make_folders, missing_folders
 from archiver.domain.limits import KIB, MIB
@@ -27,6 +28,8 @@ from archiver.domain.paths import KEYS_FOLDER, SET_ASIDE_FOLDER, STAGING_FOLDER,
 from archiver.domain.records import StoredEntry
 from archiver.errors import MediumError, StoreConflictError, StoreError
 from archiver.store_ports import OpenFolder, Publication, Stage
+
+_log = logging.getLogger(__name__)
 
 _TOKEN = re.compile(r"[0-9a-f]{1,128}", re.ASCII)
 
@@ -93,19 +96,25 @@ class FolderStore:
             if delivery is not None:
                 small.setdefault(one.folder, (stage, delivery))
         placed = self._placed_together([delivery for _, delivery in small.values()])
-        done = set()
-        for folder in placed:
+        answers: dict[int, bool | StoreError] = {}
+        for folder in placed.there:
             stage = small[folder][0]
             stage.is_placed()
-            done.add(id(stage))
-        return [id(one.stage) in done or _publish_alone(one) for one in publications]
+            answers[id(stage)] = True
+        for folder, error in placed.doubtful.items():  # it stands there whole, and the next pass finds it so
+            answers[id(small[folder][0])] = store_error(self._tree.where(folder), error)
+        return [answers[id(one.stage)] if id(one.stage) in answers else _publish_alone(one) for one in publications]
 
-    def _placed_together(self, group: Sequence[SmallDelivery]) -> set[str]:
-        """The folders of *group* that are there now; where the disk fails none: each alone tells what is wrong."""
+    def _placed_together(self, group: Sequence[SmallDelivery]) -> Placed:
+        """Of *group*; where the disk fails none: each alone tells what is wrong."""
         if group:
-            with suppress(OSError):
+            try:
                 return place_together(self._tree, self._waiting, group)
-        return set()
+            except OSError as error:
+                _log.warning(
+                    "%d deliveries could not be archived together: %s; each is tried alone", len(group), error
+                )
+        return Placed()
 
     @contextmanager
     def open(self, path: str, from_medium: bool) -> Iterator[BinaryIO]:

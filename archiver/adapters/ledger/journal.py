@@ -15,12 +15,14 @@ from archiver.adapters.ledger.projection_upkeep import cause_digest
 from archiver.adapters.ledger.rows import provenance_row
 from archiver.adapters.ledger.statements import chunks
 from archiver.adapters.ledger.stored import stored_text
+from archiver.adapters.ledger.tables import SCHEMA_REVISION, evidence, key_provenance
 from archiver.adapters.ledger.tables import alerts as alerts_table
-from archiver.adapters.ledger.tables import evidence, key_provenance
 from archiver.adapters.ledger.tree_rows import load_frontier, next_number
 from archiver.domain.custody import Actor, Entry, EvidenceAcquired, KeyHarvested
 from archiver.domain.custody_upkeep import AlertRaised
 from archiver.domain.records import Alert
+from archiver.domain.text import printable
+from archiver.errors import LedgerError
 
 _SAME_PROVENANCE = (
     "sha256",
@@ -48,7 +50,19 @@ class SqlJournal:
         told = [*entries, *raised]
         bodies = [canonical(entry, self._actor) for entry in told]  # before the lock is taken: it takes a while
         with self._database.write() as connection:
+            _check_schema(connection, self._database.place.shown)
             append(connection, told, bodies)
+
+
+def _check_schema(connection: Connection, shown: str) -> None:
+    """A newer version may have upgraded the ledger while this process ran: it would not keep what is new in it."""
+    found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    if found != SCHEMA_REVISION:
+        raise LedgerError(
+            f"the ledger {shown} was brought to schema {printable(str(found), 40)} while this process ran, "
+            f"which writes {SCHEMA_REVISION}; nothing was recorded",
+            "Start it again, with the version of archiver that upgraded the ledger.",
+        )
 
 
 def append(connection: Connection, entries: Sequence[Entry], bodies: Sequence[str]) -> None:
