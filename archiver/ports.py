@@ -45,6 +45,7 @@ class ObjectStream(Protocol):
     def chunks(self) -> Iterator[bytes]:
         """The bytes from the offset asked for to the end, at most ``limits.CHUNK_BYTES`` a piece, raw.
 
+        An empty piece means that the source is waited for still: time to look whether to stop.
         Raises SourceError where they stop short of or go beyond the object's size.
         """
         ...

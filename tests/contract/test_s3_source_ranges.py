@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
 from archiver.adapters.aws import ranges, s3_source
+from archiver.adapters.aws.ranges import RangedStream
 from archiver.adapters.aws.s3_source import S3Source
 from archiver.adapters.aws.session import AwsAccess, Credentials
 from archiver.domain.delivery import SourceObject
 from archiver.errors import ObjectChangedError, SourceUnreachableError
 from tests.support.hostile_http import Answer
+from tests.support.ranged import Held
 
 PART = 64 * 1024
 DATA = random.Random(8).randbytes(9 * PART + 17)
@@ -20,12 +25,13 @@ DATA = random.Random(8).randbytes(9 * PART + 17)
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Parts are small, chunks smaller, and every network is slow."""
+    """Parts are small, chunks smaller, and every network is slow: ranges come first."""
     monkeypatch.setattr(ranges, "PART_BYTES", PART)
     monkeypatch.setattr(ranges, "SLOW_BYTES_PER_SECOND", 1 << 60)
     monkeypatch.setattr(ranges, "_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(s3_source, "RANGED_FROM_BYTES", PART)
     monkeypatch.setattr("archiver.adapters.aws.stream.CHUNK_BYTES", PART // 4)
+    monkeypatch.setattr(s3_source, "RangedStream", lambda first, *more: RangedStream(Held(first), *more))
 
 
 def read(source: S3Source, found: SourceObject, offset: int = 0, pinned=None) -> bytes:
@@ -93,9 +99,7 @@ FOUND = SourceObject("x", len(DATA), "e1")
 
 @pytest.fixture
 def source(hostile):
-    access = AwsAccess(
-        region="us-east-1", endpoint_url=hostile.url, credentials=Credentials("key", "secret"), attempts=1
-    )
+    access = AwsAccess(region="us-east-1", endpoint_url=hostile.url, credentials=Credentials("key", "secret"))
     return S3Source("src", "bucket", "", access)
 
 
@@ -124,6 +128,73 @@ def test_a_server_that_ignores_ranges_is_read_to_the_end_of_its_first_answer(hos
 def test_a_server_that_answers_ranges_with_200(hostile, source):
     hostile.answers = Ranges(lambda _, answer: Answer(200, answer.body, answer.headers))
     assert read(source, FOUND) == DATA
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(501, "NotImplemented"), (403, "AccessDenied"), (500, "InternalError"), (404, "NoSuchKey")]
+)
+def test_a_server_that_refuses_ranges_is_read_to_the_end_of_its_first_answer(hostile, source, status, code):
+    refusal = Answer(status, f"<Error><Code>{code}</Code></Error>".encode())
+    hostile.answers = script = Ranges(lambda _start, _answer: refusal)
+    assert read(source, FOUND) == DATA
+    asked = [wanted for wanted in script.asked if wanted is not None]
+    assert all(asked.count(wanted) <= 2 for wanted in asked), "none as often as what there is no other way to get"
+
+
+def test_a_range_has_one_try_and_the_time_that_every_request_has(hostile):
+    access = AwsAccess(region="us-east-1", endpoint_url=hostile.url, credentials=Credentials("key", "secret"))
+    once, ever = access.s3_once().meta.config, access.s3().meta.config
+    assert (once.connect_timeout, once.read_timeout) == (ever.connect_timeout, ever.read_timeout)
+    assert (once.retries["total_max_attempts"], ever.retries["total_max_attempts"]) == (1, 5)
+
+
+@pytest.fixture
+def unanswered() -> Iterator[threading.Event]:
+    """Set at the end: the server waits for it."""
+    over = threading.Event()
+    yield over
+    over.set()
+
+
+def test_a_server_that_leaves_ranges_unanswered_keeps_nobody_waiting(hostile, source, unanswered, monkeypatch):
+    monkeypatch.setattr(s3_source, "RangedStream", RangedStream)
+
+    def never(_start: int, answer: Answer) -> Answer:
+        unanswered.wait(30)
+        return answer
+
+    hostile.answers = Ranges(never)
+    began = time.monotonic()
+    assert read(source, FOUND) == DATA
+    assert time.monotonic() - began < 5
+
+
+def test_who_waits_for_an_unanswered_range_can_stop(hostile, source, unanswered, monkeypatch):
+    monkeypatch.setattr(s3_source, "RangedStream", RangedStream)
+
+    answered = threading.Event()
+
+    def third_never(start: int, answer: Answer) -> Answer:
+        if start >= 4 * PART:
+            unanswered.wait(30)
+        elif start == 2 * PART:
+            answered.set()
+        return answer
+
+    hostile.answers = Ranges(third_never)
+    came = bytearray()
+    began = time.monotonic()
+    with source.open(FOUND) as stream:
+        for chunk in stream.chunks():
+            came += chunk
+            if not chunk:
+                break
+            if PART < len(came) < 2 * PART:
+                assert answered.wait(10)
+                time.sleep(0.1)
+    assert time.monotonic() - began < 8
+    assert DATA.startswith(came)
+    assert len(came) == 4 * PART
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -13,7 +14,8 @@ import pytest
 from archiver.adapters.aws import ranges
 from archiver.adapters.aws.ranges import RangedStream, RangeIgnoredError
 from archiver.domain.evidence import Origin
-from archiver.errors import ObjectChangedError, SourceUnreachableError
+from archiver.errors import ObjectChangedError, ObjectGoneError, SourceDeniedError, SourceUnreachableError
+from tests.support.ranged import Held, ranges_under_way
 
 PART = 1000
 DATA = random.Random(3).randbytes(20 * PART + 123)
@@ -37,10 +39,15 @@ class Stream:
 
 
 class Server:
-    """Answers ranges. ``errors``: offset -> (error, bytes before it), once each or for ever (``lasting``)."""
+    """Answers ranges. ``errors``: offset -> (error, bytes before it), once each or for ever (``lasting``).
+
+    ``silent``: ranges from there on are not answered until ``speak`` is set.
+    """
 
     def __init__(self, piece: int = 300) -> None:
         self.piece = piece
+        self.silent = len(DATA)
+        self.speak = threading.Event()
         self.asked: list[tuple[int, int]] = []
         self.errors: dict[int, tuple[Exception, int]] = {}
         self.lasting = False
@@ -51,6 +58,8 @@ class Server:
     @contextmanager
     def ask(self, start: int, stop: int) -> Iterator[Stream]:
         self.asked.append((start, stop))
+        if start >= self.silent:
+            self.speak.wait(30)
         error, good = self.errors.get(start, (None, 0))
         if not self.lasting:
             self.errors.pop(start, None)
@@ -66,8 +75,14 @@ class Server:
         self.left = True
 
     def stream(self, offset: int = 0, first: Stream | None = None) -> RangedStream:
-        first = first or Stream(offset, len(DATA), self.piece)
+        """*first*: None for one that goes on once the ranges have come that were asked for."""
+        first = first or Held(Stream(offset, len(DATA), self.piece))
         return RangedStream(first, self.leave, self.ask, offset, len(DATA), self.ahead)
+
+    def refuse(self, error: Exception) -> None:
+        """Every range, for ever."""
+        self.lasting = True
+        self.errors = dict.fromkeys(range(len(DATA)), (error, 0))
 
     def permits(self) -> int:
         count = 0
@@ -138,15 +153,112 @@ def test_a_range_that_fails_for_good_gives_what_came_before_it_and_then_the_erro
 
 
 @pytest.mark.parametrize("piece", [300, 700, 3 * PART])
-def test_from_a_server_that_knows_no_ranges_everything_comes_by_the_first_answer(piece):
+@pytest.mark.parametrize(
+    "error",
+    [
+        RangeIgnoredError("everything came"),
+        SourceUnreachableError("501"),
+        SourceDeniedError("403"),
+        ObjectGoneError("405"),
+        RuntimeError("no thread, no memory"),
+    ],
+)
+def test_from_a_server_that_gives_no_ranges_everything_comes_by_the_first_answer(piece, error):
     server = Server(piece)
-    server.lasting = True
-    for start in range(len(DATA)):
-        server.errors[start] = (RangeIgnoredError("everything came"), 0)
+    server.refuse(error)
     with server.stream() as stream:
         assert b"".join(stream.chunks()) == DATA
     assert not server.left
+    assert len({start for start, _ in server.asked}) == ranges.PARTS_AHEAD, "and no more are asked for"
     assert server.permits() == ranges.PARTS_AHEAD
+
+
+def test_a_range_that_breaks_off_for_good_before_it_is_needed_is_done_without():
+    server = Server()
+    for position in range(1200 + PART, 1200 + 2 * PART):
+        server.errors[position] = (SourceUnreachableError("broken off"), 300)
+    server.lasting = True
+    with server.stream() as stream:
+        assert b"".join(stream.chunks()) == DATA
+    assert not server.left
+
+
+def test_of_an_object_that_has_changed_the_first_range_tells():
+    server = Server()
+    server.refuse(ObjectChangedError("412"))
+    came = bytearray()
+    with server.stream() as stream:
+        chunks = stream.chunks()
+        while len(came) < 1200 + PART:
+            came += next(chunks)
+        with pytest.raises(ObjectChangedError):
+            came += b"".join(chunks)
+    assert came == DATA[: 1200 + PART]
+    assert server.permits() == ranges.PARTS_AHEAD
+
+
+@pytest.fixture
+def silent() -> Iterator[Server]:
+    """Answers no range."""
+    server = Server()
+    server.silent = 0
+    yield server
+    server.speak.set()
+    for thread in ranges_under_way():
+        thread.join()
+
+
+def test_ranges_that_are_not_answered_are_not_waited_for(silent):
+    began = time.monotonic()
+    with silent.stream(first=Stream(0, len(DATA), 300)) as stream:
+        assert b"".join(stream.chunks()) == DATA
+    assert time.monotonic() - began < 5
+    assert not silent.left
+    assert len(silent.asked) <= ranges.PARTS_AHEAD, "as long as these are on their way no others are asked for"
+    assert all(thread.daemon for thread in ranges_under_way()), "they would keep the process from ending"
+    assert silent.permits() == ranges.PARTS_AHEAD
+
+
+def test_who_waits_for_a_range_can_look_whether_to_stop(silent):
+    silent.silent = 1200 + 3 * PART
+    came = bytearray()
+    began = time.monotonic()
+    with silent.stream(first=Stream(0, len(DATA), 300)) as stream:
+        for chunk in stream.chunks():
+            came += chunk
+            if came and not chunk:
+                break
+            while 1200 < len(came) < 1200 + PART and len(ranges_under_way()) != ranges.PARTS_AHEAD - 2:
+                time.sleep(0.001)  # a slow network: the first two ranges come before the first answer is there
+    assert silent.left
+    assert came == DATA[: silent.silent]
+    assert time.monotonic() - began < 5
+    assert silent.permits() == ranges.PARTS_AHEAD
+    silent.speak.set()
+    for thread in ranges_under_way():
+        thread.join(5)
+    assert silent.open == 0, "what came too late is dropped"
+    assert silent.permits() == 0, "and gives back no permit twice"
+
+
+def test_ranges_that_come_late_are_asked_for_further_ahead(silent, monkeypatch):
+    monkeypatch.setattr(ranges, "PARTS_AHEAD", 2)
+    silent.ahead = threading.Semaphore(2)
+    came = bytearray()
+    with silent.stream(first=Stream(0, len(DATA), 300)) as stream:
+        for chunk in stream.chunks():
+            came += chunk
+            if len(came) > 1200 + 2 * PART:  # the first answer is past where the second of two ranges begins
+                silent.silent = len(DATA)
+                silent.speak.set()
+            if silent.speak.is_set():
+                time.sleep(0.02)
+    assert came == DATA
+    assert silent.left
+    begins = sorted(start for start, _ in silent.asked)
+    assert begins[:2] == [1200 + PART, 1200 + 2 * PART]
+    assert begins[2] >= 1200 + 4 * PART
+    assert silent.permits() == 2
 
 
 def test_an_error_of_the_first_answer_is_raised_where_it_came():
@@ -194,4 +306,4 @@ def test_who_stops_in_the_middle_leaves_nothing_open():
             next(chunks)
     assert server.open == 0
     assert server.permits() == ranges.PARTS_AHEAD
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("range")]
+    assert not ranges_under_way()

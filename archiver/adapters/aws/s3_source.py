@@ -171,7 +171,7 @@ class S3Source:
         # The last byte is asked for where none are left: no server answers an empty range.
         start = min(offset, max(found.size - 1, 0))
         request = _request(self._bucket, wanted, start, stop)
-        answer = self._answered(found, request, doing)
+        answer = self._answered(found, request, doing) if stop is None else self._answered_once(request, doing)
         received_at = self._clock()
         with answer["Body"] as body:
             begins, ends = _check(answer, wanted, start, stop or found.size)
@@ -187,6 +187,13 @@ class S3Source:
                 return quick
         client = self._access.s3()
         with translated(doing), self._direct.learning(found.key):
+            answer: Mapping[str, Any] = client.get_object(**request)
+        return answer
+
+    def _answered_once(self, request: Any, doing: Doing) -> Mapping[str, Any]:
+        """What S3 answers to *request* for a range: where it does not, the object comes in another way."""
+        client = self._access.s3_once()
+        with translated(doing):
             answer: Mapping[str, Any] = client.get_object(**request)
         return answer
 

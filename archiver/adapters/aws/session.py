@@ -109,6 +109,11 @@ class AwsAccess:
         client: S3Client = self._client("s3", self.region, self.endpoint_url)
         return client
 
+    def s3_once(self) -> S3Client:
+        """As :meth:`s3`, one try a request: for whoever goes on in another way where it fails."""
+        client: S3Client = self._client("s3", self.region, self.endpoint_url, once=True)
+        return client
+
     def cloudtrail(self, region: str | None) -> CloudTrailClient:
         """The CloudTrail client of *region*."""
         client: CloudTrailClient = self._client("cloudtrail", region or self.region, self.cloudtrail_endpoint_url)
@@ -214,7 +219,8 @@ class AwsAccess:
     def _config(self, service: Service, endpoint_url: str | None, *, once: bool = False) -> Config:
         own = endpoint_url is not None
         attempts = 1 if once else min(2, self.attempts) if service == "sts" else self.attempts
-        connecting, reading = _ONCE_SECONDS if once else (CONNECT_SECONDS, READ_SECONDS)
+        short = once and service == "cloudtrail"
+        connecting, reading = _ONCE_SECONDS if short else (CONNECT_SECONDS, READ_SECONDS)
         loopback = own and urlsplit(endpoint_url).hostname in _LOOPBACK
         return Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
