@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import io
+import os
 import socket
+import ssl
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ from archiver.adapters.aws.session import AwsAccess, Credentials
 from archiver.domain.delivery import SourceObject
 from archiver.domain.limits import RESUME_FROM_BYTES
 from archiver.errors import ObjectChangedError, ObjectGoneError, SourceUnreachableError
+from tests.contract.test_anchor_https import certificate
 from tests.support.hostile_http import Answer, HostileServer
 
 DATA = b"0123456789"
@@ -164,14 +168,16 @@ def test_a_bucket_that_may_be_read_by_anyone_is_boto3s(hostile, monkeypatch):
 
 
 class Raw:
-    """A server that sends what it is told, byte for byte, on each connection in turn."""
+    """A server that sends what it is told, byte for byte, on each connection in turn; *tls*: inside of that."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        self._tls = tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.getsockname()[1]}"
         self.scripts: list[list[bytes]] = []
         self.asked: list[int] = []
         self._over = threading.Event()
+        self._connections: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -182,10 +188,11 @@ class Raw:
             except OSError:
                 return
             self.asked.append(0)
+            self._connections.append(connection)
             threading.Thread(target=self._answer, args=(connection, len(self.asked) - 1), daemon=True).start()
 
-    def _answer(self, connection: socket.socket, number: int) -> None:
-        with connection:
+    def _answer(self, plain: socket.socket, number: int) -> None:
+        with self._tls.wrap_socket(plain, server_side=True) if self._tls else plain as connection:
             for answer in self.scripts[number] if number < len(self.scripts) else []:
                 head = b""
                 while b"\r\n\r\n" not in head:
@@ -196,6 +203,10 @@ class Raw:
                 self.asked[number] += 1
                 connection.sendall(answer)
             self._over.wait(30)
+
+    def send_unasked(self, number: int, data: bytes) -> None:
+        """Sends *data* on a connection; over loopback it is there when this returns."""
+        self._connections[number].sendall(data)
 
     def hang_up(self) -> None:
         """Ends every connection, now and from now on."""
@@ -209,6 +220,24 @@ class Raw:
 @pytest.fixture
 def raw() -> Iterator[Raw]:
     server = Raw()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def raw_tls(tmp_path, monkeypatch) -> Iterator[Raw]:
+    """As ``raw``, over TLS; it is trusted, and the environment has credentials."""
+    ca, both = certificate(tmp_path)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(ca))
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    server = Raw(context)
     yield server
     server.close()
 
@@ -247,6 +276,54 @@ def test_a_body_that_ends_early_is_no_object(raw, data):
 def test_connections_that_the_server_has_closed_are_made_anew(raw):
     closing = plain(DATA).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
     raw.scripts = [[plain(DATA)], [closing], [plain(DATA), plain(DATA)]]
+    where = source(raw.url)
+    for _ in range(4):
+        assert fetched(where) == DATA
+    assert raw.asked == [1, 1, 2]
+
+
+@pytest.mark.parametrize("server", ["raw", "raw_tls"])
+def test_what_comes_behind_an_answer_answers_no_later_request(server, request):
+    """Of what was sent too much, http.client drops what its buffer holds: the rest would be the next answer.
+
+    Over TLS that waits in the library: it came in the same record, and the socket has nothing to read.
+    """
+    raw = request.getfixturevalue(server)
+    first = plain(DATA)
+    forged = plain(b"FORGED!!!!")
+    raw.scripts = [[plain(DATA)], [first + b" " * (io.DEFAULT_BUFFER_SIZE - len(first)) + forged], [plain(DATA)]]
+    where = S3Source("src", "bucket", "", AwsAccess(region="us-east-1", endpoint_url=raw.url, attempts=1))
+    if server == "raw":
+        where = source(raw.url)
+    for _ in range(3):
+        assert fetched(where) == DATA
+    assert raw.asked == [1, 1, 1]
+
+
+def test_an_answer_that_comes_unasked_is_dropped_with_its_connection(raw):
+    raw.scripts = [[plain(DATA)], [plain(DATA)], [plain(DATA), plain(DATA)]]
+    where = source(raw.url)
+    assert fetched(where) == fetched(where) == DATA
+    raw.send_unasked(1, plain(b"FORGED!!!!"))
+    assert fetched(where) == fetched(where) == DATA
+    assert raw.asked == [1, 1, 2], "and the next connection is kept"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"Transfer-Encoding: chunked",
+        b"Transfer-Encoding: identity",
+        b"Content-Length: 10",
+        b"Connection: keep-alive\r\nConnection: close",
+        b"Connection: Close",
+    ],
+)
+def test_a_connection_is_not_kept_where_an_answer_might_end_elsewhere(raw, more):
+    answer = plain(DATA).replace(b"\r\n\r\n", b"\r\n" + more + b"\r\n\r\n", 1)
+    if more.endswith(b"chunked"):
+        answer = answer.replace(DATA, b"a\r\n" + DATA + b"\r\n0\r\n\r\n")
+    raw.scripts = [[plain(DATA)], [answer, plain(b"FORGED!!!!")], [plain(DATA), plain(DATA)]]
     where = source(raw.url)
     for _ in range(4):
         assert fetched(where) == DATA

@@ -11,6 +11,8 @@ Source of the headers: Amazon S3 API Reference, GetObject.
 from __future__ import annotations
 
 import re
+import select
+import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -49,12 +51,15 @@ class Way:
 
 
 class Body:
-    """What is used of a response's body. One that was not read to its end takes its connection with it."""
+    """What is used of a response's body. Its connection is kept if *reusable*, and if it was read to its end."""
 
-    def __init__(self, response: HTTPResponse, connection: HTTPConnection, length: int | None) -> None:
+    def __init__(
+        self, response: HTTPResponse, connection: HTTPConnection, length: int | None, reusable: bool
+    ) -> None:
         self._response = response
         self._connection = connection
         self._left = length
+        self._reusable = reusable
 
     def read1(self, amt: int, /) -> bytes:
         """See ``stream.Body``."""
@@ -72,8 +77,11 @@ class Body:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What is left of an object would be read as the next answer: whoever stored the object could forge one."""
-        if not self._response.isclosed():
+        """What is left of an object would be read as the next answer: whoever stored the object could forge one.
+
+        So would what a server sends behind one that has ended: see ``_is_unsettled``.
+        """
+        if not self._reusable or not self._response.isclosed():
             self._connection.close()
 
 
@@ -147,11 +155,20 @@ class DirectReader:
             else:
                 connection = HTTPSConnection(host, place.port, timeout=CONNECT_SECONDS, context=self._tls)
             self._here.connection = connection
+        if connection.sock is not None and _is_unsettled(connection.sock):
+            connection.close()
         if connection.sock is None:
             connection.connect()
-            socket: Any = connection.sock
-            socket.settimeout(READ_SECONDS)
+            connected: Any = connection.sock
+            connected.settimeout(READ_SECONDS)
         return connection
+
+
+def _is_unsettled(sock: socket.socket) -> bool:
+    """Whether anything came behind the last answer: its end, or bytes that would be read as the next answer."""
+    watched = select.poll()
+    watched.register(sock, select.POLLIN)
+    return bool(watched.poll(0)) or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0)
 
 
 def _signed(way: Way, key: str, if_match: str) -> AWSRequest:
@@ -169,7 +186,7 @@ def _answer(response: HTTPResponse, connection: HTTPConnection) -> Mapping[str, 
     found = {name: headers[header] for name, header in _HEADERS.items() if header in headers}
     answer: dict[str, Any] = {
         **found,
-        "Body": Body(response, connection, length),
+        "Body": Body(response, connection, length, _is_reusable(response)),
         "ResponseMetadata": {
             "HTTPStatusCode": response.status,
             "HTTPHeaders": headers,
@@ -184,6 +201,13 @@ def _answer(response: HTTPResponse, connection: HTTPConnection) -> Mapping[str, 
     if "x-amz-object-lock-retain-until-date" in headers:
         answer["ObjectLockRetainUntilDate"] = parse_time(headers["x-amz-object-lock-retain-until-date"])
     return answer
+
+
+def _is_reusable(response: HTTPResponse) -> bool:
+    """Whether there is one way only to tell where *response* ends: a proxy in between may have taken another."""
+    lengths = response.headers.get_all("Content-Length", [])
+    closing = any("close" in value.lower() for value in response.headers.get_all("Connection", []))
+    return len(lengths) == 1 and "Transfer-Encoding" not in response.headers and not closing
 
 
 _HEADERS: Final = {
